@@ -30,13 +30,14 @@ type committed struct {
 	when   time.Time
 }
 
-func (m *mine) add(changes []store.Change, at store.Mark) {
+func (m *mine) add(changes []committed, at store.Mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	for _, c := range changes {
 		if lasting(c) {
-			m.list = append(m.list, committed{c, at, now})
+			c.at, c.when = at, now
+			m.list = append(m.list, c)
 		}
 	}
 	over := max(0, len(m.list)-mineMost)
@@ -67,7 +68,7 @@ func (s *Server) again(ctx context.Context) error {
 		if end, err = s.End(ctx); err != nil {
 			return err
 		}
-		var lost []store.Change
+		var lost []committed
 		if lost, err = s.lost(ctx); err != nil || len(lost) == 0 {
 			return err
 		}
@@ -80,7 +81,7 @@ func (s *Server) again(ctx context.Context) error {
 
 // lost are the changes of this process that the feed does not have, though it reaches back so far, and that no later
 // one replaced.
-func (s *Server) lost(ctx context.Context) (list []store.Change, err error) {
+func (s *Server) lost(ctx context.Context) (list []committed, err error) {
 	all := s.mine.latest(func(c store.Change) string {
 		short := shortOf(c.Bucket)
 		return short + ":" + s.ring.name("record", short, c.Key)
@@ -92,7 +93,7 @@ func (s *Server) lost(ctx context.Context) (list []store.Change, err error) {
 	for place, c := range all {
 		if there[place].Before(c.at) && first.Before(c.at) {
 			c.change.If = store.Always
-			list = append(list, c.change)
+			list = append(list, c)
 		}
 	}
 	return list, nil
@@ -115,13 +116,24 @@ func (s *Server) told(ctx context.Context) (last map[string]store.Mark, first st
 			first = entries[0].at
 		}
 		for _, e := range entries {
-			for i := 0; i < len(e.fields); i += 2 {
-				last[e.fields[i]] = e.at
-			}
+			note(last, e)
 			from = "(" + e.at.String()
 		}
 	}
 	return nil, first, errEndless
+}
+
+// note keeps when the places of an entry were changed: what was written again counts as of its first time.
+func note(last map[string]store.Mark, e entry) {
+	at := e.at
+	for i := 0; i+1 < len(e.fields); i += 2 {
+		if e.fields[i] != "again" {
+			last[e.fields[i]] = at
+			at = e.at
+		} else if before, err := markOf(e.fields[i+1]); err == nil {
+			at = before
+		}
+	}
 }
 
 // feedPage gives entries with the names of their places alone.
@@ -129,7 +141,9 @@ func feedPage() *script {
 	return newScript("feed_page", `
 local list = redis.call('XRANGE', KEYS[2], ARGV[2], '+', 'COUNT', ARGV[3])
 for _, entry in ipairs(list) do
-	for n = 2, #entry[2], 2 do entry[2][n] = '' end
+	for n = 2, #entry[2], 2 do
+		if entry[2][n - 1] ~= 'again' then entry[2][n] = '' end
+	end
 end
 return list
 `)

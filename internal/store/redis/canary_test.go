@@ -35,8 +35,11 @@ func TestAServerSeesNoSecretAndNoName(t *testing.T) {
 		for _, bucket := range []string{"tokens", "passwords", "users", "accounts", "pins", "refresh", "creations", "returns",
 			"events"} {
 			for _, c := range []store.Change{
-				{Key: all, Value: []byte(all), If: store.Absent}, {Key: all, Value: []byte(all + "2"), If: store.Unchanged,
-					Was: []byte(all)}, {Key: all, Value: []byte(all + "3"), If: store.Present}, {Key: all}, {Key: all, Value: []byte(all)},
+				{Key: all, Value: []byte(all), If: store.Absent},
+				{Key: all, Value: []byte(all + "2"), If: store.Unchanged, Was: []byte(all)},
+				{Key: all, Value: []byte(all + "3"), If: store.Present},
+				{Key: all},
+				{Key: all, Value: []byte(all)},
 			} {
 				c.Bucket = bucket
 				must(t)(s.Commit(t.Context(), []store.Change{c}))
@@ -56,7 +59,8 @@ func TestAServerSeesNoSecretAndNoName(t *testing.T) {
 		batch := ledger.Batch{Number: 1, Deltas: []ledger.Delta{delta}}
 		claims := s.Claims()
 		claim, err := claims.Claim(t.Context(), oauth.Wanted{Kind: "at", Name: all, Life: time.Minute}, "")
-		err = errors.Join(err, s.Ledger(all, false).Merge(t.Context(), batch), s.Announce(t.Context(), []byte(all), time.Minute),
+		err = errors.Join(err, s.Ledger(all, false).Merge(t.Context(), batch),
+			s.Announce(t.Context(), []byte(all), time.Minute),
 			claims.Settle(t.Context(), claim.Turn, oauth.Result{Value: []byte(all), Fingerprint: all, Life: time.Hour}))
 		if err != nil {
 			t.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"docusign-auth-proxy/internal/store"
 )
 
-// commit has KEYS: meta, feed, the hashes; ARGV: id, the end that the feed must have, empty for any, then
-// for each change the number of its hash, its condition, its
-// field, the tag that it must have, and the record. All is checked before anything is written. Followers get a large
-// commit in pieces, as Lua passes a few thousand arguments at most.
+// commit has KEYS: meta, feed, the hashes; ARGV: id, the end that the feed must have, empty for any, then for each change
+// the number of its hash, its condition, its field, the tag that it must have, the record, and when it was committed
+// before. All is checked before anything is written. Followers get a large commit in pieces, as Lua passes a few
+// thousand arguments at most.
 func commit() *script {
 	return newScript("commit", feedEnd+`
 local function tag(at)
@@ -23,7 +23,7 @@ local function tag(at)
 end
 if ARGV[2] ~= '' and feed_end(KEYS[2]) ~= ARGV[2] then return redis.error_reply('CONFLICT') end
 local skipped = {}
-for at = 3, #ARGV, 5 do
+for at = 3, #ARGV, 6 do
 	local condition, was, new = ARGV[at + 1], ARGV[at + 3], ARGV[at + 4]
 	local old = condition ~= '0' and tag(at)
 	local gone = string.sub(new, 1, 1) == '-'
@@ -39,11 +39,15 @@ local function tell()
 	if #told > 0 then mark = redis.call('XADD', KEYS[2], 'MAXLEN', '~', 20000, '*', unpack(told)) end
 	told = {}
 end
-for at = 3, #ARGV, 5 do
+for at = 3, #ARGV, 6 do
 	if not skipped[at] then
 		local hash, field, new = KEYS[2 + ARGV[at]], ARGV[at + 2], ARGV[at + 4]
 		local gone = string.sub(new, 1, 1) == '-'
 		if gone then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, new) end
+		if ARGV[at + 5] ~= '' then
+			told[#told + 1] = 'again'
+			told[#told + 1] = ARGV[at + 5]
+		end
 		told[#told + 1] = string.match(hash, '}:(.*)') .. ':' .. field
 		told[#told + 1] = new
 		if #told >= 200 then tell() end
@@ -68,11 +72,15 @@ const copyWait = 100 * time.Millisecond
 
 // Commit applies all changes or none, however many there are. The feed has one entry for every hundred of them.
 func (s *Server) Commit(ctx context.Context, changes []store.Change) (store.Mark, error) {
-	return s.commit(ctx, changes, "")
+	list := make([]committed, 0, len(changes))
+	for _, c := range changes {
+		list = append(list, committed{change: c})
+	}
+	return s.commit(ctx, list, "")
 }
 
 // commit commits if the feed ends at a place; "" is any.
-func (s *Server) commit(ctx context.Context, changes []store.Change, end string) (at store.Mark, err error) {
+func (s *Server) commit(ctx context.Context, changes []committed, end string) (at store.Mark, err error) {
 	id, err := s.known()
 	if err != nil {
 		return at, err
@@ -98,7 +106,7 @@ func (s *Server) commit(ctx context.Context, changes []store.Change, end string)
 }
 
 // lasting tells a change that must not be lost. What is changed only where it is there, such as a last use, may be.
-func lasting(c store.Change) bool { return c.If != store.Present }
+func lasting(c committed) bool { return c.change.If != store.Present }
 
 // errNotCopied: no other server had it in time. It stands all the same.
 var errNotCopied = errors.New("no other server has it yet")
@@ -150,11 +158,15 @@ func withWait(
 	return ran, waited
 }
 
-func (s *Server) commitArgs(changes []store.Change, end string) (keys []string, args []any) {
+func (s *Server) commitArgs(changes []committed, end string) (keys []string, args []any) {
 	keys = []string{s.key("feed")}
 	args = []any{end}
 	numbers := map[string]int{}
-	for _, c := range changes {
+	for _, one := range changes {
+		c, before := one.change, ""
+		if one.at != (store.Mark{}) {
+			before = one.at.String()
+		}
 		short := shortOf(c.Bucket)
 		if numbers[short] == 0 {
 			keys = append(keys, s.key(short))
@@ -164,7 +176,7 @@ func (s *Server) commitArgs(changes []store.Change, end string) (keys []string, 
 		if c.If == store.Unchanged {
 			was = s.ring.tag(c.Was, short, field)
 		}
-		args = append(args, numbers[short], int(c.If), field, was, s.ring.record(short, field, c.Key, c.Value))
+		args = append(args, numbers[short], int(c.If), field, was, s.ring.record(short, field, c.Key, c.Value), before)
 	}
 	return keys, args
 }

@@ -23,7 +23,7 @@ import (
 // Program is the server's.
 const Program = "redis-server"
 
-// ConfigFile, as the first of the args of Start, stands before the name of a configuration file, which a sentinel needs.
+// ConfigFile, as the first of the args of Start, stands before the name of a configuration file: a sentinel needs one.
 const ConfigFile = "--config-file"
 
 // Server is a redis-server of this test's own.
