@@ -2,6 +2,7 @@ package dashboards_test
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store/redis/redistest"
 	"docusign-auth-proxy/proxy/authority"
 )
 
@@ -31,7 +33,7 @@ const (
 	strangerKey    = "a1b2c3d4-0000-4000-8000-0000000000ff" // not in the configuration
 )
 
-// world is a proxy as it is shipped, in front of a sandbox.
+// world is a proxy as it is shipped, in front of a sandbox, with a store that replicas may share.
 type world struct {
 	dir     string
 	config  string
@@ -194,6 +196,7 @@ func (w *world) configure(t *testing.T) {
 	w.write(t, "sandbox-ca.pem", w.sandbox.CACert())
 	w.write(t, "key.pem", w.seed.PrivateKeys[sandbox.LegacyKey])
 	w.write(t, "other.pem", w.seed.PrivateKeys[sandbox.GUIDKey])
+	w.write(t, "store.key", []byte(base64.StdEncoding.EncodeToString(make([]byte, 32))))
 	resolve := object{"account-d.docusign.com": w.sandbox.Addr()}
 	for _, site := range w.sandbox.Sites() {
 		resolve[site] = w.sandbox.Addr()
@@ -201,7 +204,9 @@ func (w *world) configure(t *testing.T) {
 	text, err := yaml.Marshal(object{
 		// The sandbox mixes demo's account server with production's sites.
 		"environment": "custom", "account_server": "https://account-d.docusign.com", "site": "https://demo.docusign.net",
-		"unknown": "observe", "store": "state.db",
+		"unknown": "observe", "store": object{
+			"redis": object{"addresses": []string{redistest.Start(t).Addr}, "timeout": "2s"}, "key": object{"file": "store.key"},
+		},
 		"listen":       object{"proxy": "127.0.0.1:0", "admin": "127.0.0.1:0", "hosts": "127.0.0.1:0"},
 		"interception": object{"ca_cert": "ca.pem", "ca_key": "ca-key.pem"},
 		"egress":       object{"allow_addresses": []string{"127.0.0.0/8"}, "resolve": resolve},

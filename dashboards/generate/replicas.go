@@ -88,7 +88,7 @@ func storePanels() []*dashboard.PanelBuilder {
 			title: "What may be lost or was made twice", unit: "short", width: 8, limits: above(1, 10),
 			anchor: "replicas-on-one-store",
 			what: "Per step of the curve: changes that no replica of the Redis server confirmed (a fail-over may forget " +
-				"them), refresh tokens that two replicas exchanged, records that do not open. And records sealed with the key before.",
+				"them), refresh tokens that two replicas exchanged, records that do not open.",
 			red: "ten a step. Unconfirmed: look at the replication of the Redis server. Records that do not open: somebody " +
 				"without store.key writes to it.",
 		},
@@ -99,7 +99,6 @@ func storePanels() []*dashboard.PanelBuilder {
 			},
 			query{sum("", growth(of("docusign_auth_proxy_refresh_conflicts_total"))), "exchanged twice"},
 			query{sum("", growth(of("docusign_auth_proxy_store_unreadable_records_total"))), "do not open"},
-			query{"max(" + of("docusign_auth_proxy_store_old_key_records") + ")", "with the key before"},
 		).NoValue(unshared),
 	}
 }

@@ -55,6 +55,7 @@ func (c *run) storeFinding(name string, f redis.Finding) Finding {
 		"server": "new tokens, first log-ins and creations over REST are answered 503, and a replica that starts does not " +
 			"become ready; calls with credentials that a running replica knows go on",
 		"store":       "the proxy does not start with it, since nothing that it did would be right",
+		"keys":        "store.previous_key can go only when nothing is sealed with it any more",
 		"memory":      "issued tokens and logins lie in the server; who loses them has to log in again",
 		"persistence": "issued tokens and logins lie in the server; who loses them has to log in again",
 		"rights":      "what needs them fails when it comes to it",

@@ -178,7 +178,7 @@ func everyOption() metrics.Options {
 		},
 		Shared: func() metrics.Shared {
 			return metrics.Shared{
-				Name: "docusign-demo", Up: true, LastContact: noon, MaxStale: 24 * time.Hour, FeedLag: 2 * time.Second, Replicas: 3, Unsent: 7, OldKey: 5,
+				Name: "docusign-demo", Up: true, LastContact: noon, MaxStale: 24 * time.Hour, FeedLag: 2 * time.Second, Replicas: 3, Unsent: 7,
 				Faults: []cause.ID{cause.StoreEvicts, cause.ReplicaDiffers, cause.ReplicaVersions},
 			}
 		},
@@ -248,7 +248,7 @@ func TestAStoreThatReplicasShare(t *testing.T) {
 	m.want(map[string]float64{
 		`store_info{store="docusign-demo"}`: 1,
 		`store_up`:                          1, `store_last_contact_timestamp_seconds`: float64(noon.Unix()), `store_max_stale_seconds`: 86400,
-		`store_feed_lag_seconds`: 2, `replicas`: 3, `ledger_unsent_calls`: 7, `store_old_key_records`: 5,
+		`store_feed_lag_seconds`: 2, `replicas`: 3, `ledger_unsent_calls`: 7,
 		`store_fault{cause="store_evicts"}`: 1, `store_fault{cause="replicas_differ"}`: 1,
 		`shared_claims_total{kind="token",result="turn"}`:     1,
 		`shared_claims_total{kind="token",result="unshared"}`: 0,
@@ -261,7 +261,7 @@ func TestAStoreThatReplicasShare(t *testing.T) {
 
 func TestAProxyAloneShowsNothingOfAStoreThatIsShared(t *testing.T) {
 	newMeter(t, metrics.Options{}).absent(
-		`store_up`, `store_operation`, `store_feed`, `store_fault`, `store_old`, `replicas`, `ledger_unsent_calls`, `shared_claims_total`, `refresh_conflicts_total`,
+		`store_up`, `store_operation`, `store_feed`, `store_fault`, `replicas`, `ledger_unsent_calls`, `shared_claims_total`, `refresh_conflicts_total`,
 	)
 }
 

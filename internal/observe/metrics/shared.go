@@ -22,7 +22,6 @@ type Shared struct {
 	Faults      []cause.ID    // what is wrong with the server, and with replicas that differ
 	Replicas    int           // that live, this one too
 	Unsent      uint64        // calls counted here and not yet in the store
-	OldKey      int           // records that are sealed with the key before
 }
 
 // sharedCounters are about the store that replicas share, and have no series without one.
@@ -51,7 +50,7 @@ func newSharedCounters(d *definitions) sharedCounters {
 
 // sharedRead are read when Prometheus asks.
 type sharedRead struct {
-	storeInfo, storeUp, storeContact, maxStale, feedLag, storeFaults, oldKey, unsent, replicas *prometheus.Desc
+	storeInfo, storeUp, storeContact, maxStale, feedLag, storeFaults, unsent, replicas *prometheus.Desc
 }
 
 func newSharedRead(d *definitions) sharedRead {
@@ -68,8 +67,6 @@ func newSharedRead(d *definitions) sharedRead {
 			"How long ago this replica had all changes of the others. A few seconds are normal."),
 		storeFaults: d.gauge("store_fault",
 			"What is wrong with the store that all replicas share, or with replicas that differ, by cause; always 1.", "cause"),
-		oldKey: d.gauge("store_old_key_records",
-			"Records of the store that are still sealed with store.previous_key."),
 		unsent: d.gauge("ledger_unsent_calls",
 			"Calls that this replica has counted and the store does not have yet. They are lost if it ends now."),
 		replicas: d.gauge("replicas", "Replicas that are alive by what the store knows, this one too."),
@@ -99,7 +96,6 @@ func (m scrape) shared(g gauges) {
 			g.set(m.storeFaults, 1, word)
 		}
 	}
-	g.set(m.oldKey, float64(s.OldKey))
 	g.set(m.unsent, float64(s.Unsent))
 	g.set(m.replicas, float64(s.Replicas))
 }
