@@ -36,6 +36,21 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeToldIsNoWrongPassword(t *testing.T) {
+	p := testProver()
+	for given, want := range map[string]call.Kind{"right": call.Kinds, "another": call.KindStoreUnreachable} {
+		a := guess("127.0.0.1", "anna", given, true)
+		a.accept = func(context.Context, secret.Text) (bool, error) {
+			return false, &call.Error{Kind: call.KindStoreUnreachable}
+		}
+		for range 20 { // more than guesses are allowed
+			if err := ask(p, a); want == call.Kinds && err != nil || want != call.Kinds && call.KindOf(err) != want {
+				t.Fatalf("%s: %v", given, err)
+			}
+		}
+	}
+}
+
 func TestACheckThatEndsBeforeItsVerdictProvesNothing(t *testing.T) {
 	p := testProver()
 	a := guess("127.0.0.1", "anna", "Lgcy-Anna-11x", true)

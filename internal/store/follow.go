@@ -85,8 +85,8 @@ func (c *core) Sight() Sight {
 }
 
 // Follow reads all of a store that replicas share, and then follows its changes until ctx ends. What can be reached
-// again is tried again, and the tables stay as they are meanwhile. The error does not end by itself: see
-// Shared.Connect.
+// again is tried again, and the tables stay as they are meanwhile. The error does not end by itself (see
+// Shared.Connect), and nothing was read yet: who has read the store goes on without it.
 func (c *core) Follow(ctx context.Context) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		began := time.Now()
@@ -94,7 +94,7 @@ func (c *core) Follow(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !isAway(err) && !errors.Is(err, ErrGap) {
+		if !isAway(err) && c.feed.contact.Load() == 0 {
 			return err
 		}
 		c.lost(err)
@@ -125,11 +125,19 @@ func (c *core) followOnce(ctx context.Context) error {
 	return c.shared.Follow(ctx, from, c.follow)
 }
 
-// Read reads all of a store that replicas share, and only then puts it in force. Errors are those of Shared.
+// Read reads all of a store that replicas share, and only then puts it in force. Errors are those of Shared.Connect.
 func (c *core) Read(ctx context.Context) error {
 	if err := c.shared.Connect(ctx); err != nil {
 		return err
 	}
+	err := c.readAll(ctx)
+	if err != nil && !isAway(err) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err) // it was found, so it can be read at some time
+	}
+	return err
+}
+
+func (c *core) readAll(ctx context.Context) error {
 	f := c.feed
 	f.mu.Lock()
 	clear(f.own) // what was committed until now is read below
@@ -141,7 +149,10 @@ func (c *core) Read(ctx context.Context) error {
 	for bucket, t := range c.tables {
 		t.begin()
 		err := c.shared.Load(ctx, bucket, func(key string, value []byte) error {
-			return t.load(Change{Bucket: bucket, Key: key, Value: value})
+			if err := t.load(Change{Bucket: bucket, Key: key, Value: value}); err != nil {
+				c.o.OnError(err) // one that cannot be read is none, for the sake of the others
+			}
+			return nil
 		})
 		if err != nil {
 			return err

@@ -341,12 +341,47 @@ func TestAStoreThatIsAwayIsNoRefusal(t *testing.T) {
 	})
 }
 
-func TestAWrongKeyEndsTheFollower(t *testing.T) {
+func TestAWrongKeyEndsAFollowerThatHasReadNothing(t *testing.T) {
 	h := storetest.NewMemory().Open()
 	wrong := errors.New("sealed with another key")
 	h.Cut(wrong)
 	if err := store.Share(h, shareKey(1), nil, store.Options{}).Follow(t.Context()); !errors.Is(err, wrong) {
 		t.Errorf("it ends with %v", err)
+	}
+	r := share(t, storetest.NewMemory(), store.Options{})
+	until(t, "it was read", r.read)
+	token := must[secret.Text](t)(r.Issue(anna()))
+	r.handle.Cut(wrong)
+	until(t, "it is told", func() bool { return errors.Is(r.Sight().Err, wrong) })
+	if _, ok := found(r.Lookup(t.Context(), token)); !ok {
+		t.Error("what was known is lost")
+	}
+	r.handle.Cut(nil)
+	until(t, "it goes on", r.read)
+}
+
+func TestARecordThatCannotBeReadIsNone(t *testing.T) {
+	m := storetest.NewMemory()
+	told := make(chan error, 10)
+	a := share(t, m, store.Options{OnError: func(err error) { told <- err }})
+	until(t, "it was read", a.read)
+	if _, err := m.Open().Commit(t.Context(), []store.Change{
+		{Bucket: "pins", Key: "bad", Value: []byte("{")}, {Bucket: "of a later version", Key: "a", Value: []byte("b")},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	must[string](t)(a.Pin("erp", "anna@example.com", "hash"))
+	if err := <-told; !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("by the feed: %v", err)
+	}
+	if err := a.Read(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-told; !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("when all is read: %v", err)
+	}
+	if n := len(a.Pins()); n != 1 {
+		t.Errorf("%d pins", n)
 	}
 }
 

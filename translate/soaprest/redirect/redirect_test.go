@@ -156,6 +156,11 @@ func TestAddressesThatDoNotFitAreKept(t *testing.T) {
 	if _, _, err := again.Location(t.Context(), s, nil); err != nil {
 		t.Error(err)
 	}
+	m.getErr = errors.New("the store is away")
+	if _, _, err := r.Location(t.Context(), s, nil); !errors.Is(err, m.getErr) {
+		t.Errorf("while the store is away: %v", err)
+	}
+	m.getErr = nil
 	clear(m.values)
 	if _, _, err := r.Location(t.Context(), s, nil); !errors.Is(err, redirect.ErrGone) {
 		t.Errorf("got %v", err)
