@@ -49,6 +49,16 @@ func share(t *testing.T, m *storetest.Memory, o store.Options, begin ...func(*re
 	return r
 }
 
+// behind has the feed of a replica bring nothing while a gate is locked.
+func behind(gate *sync.Mutex) func(*replica) {
+	return func(r *replica) {
+		r.handle.Pause = func() {
+			gate.Lock()
+			defer gate.Unlock()
+		}
+	}
+}
+
 // until waits for a state that comes by itself.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
@@ -114,7 +124,7 @@ func TestATokenWorksEverywhereAtOnceAndEndsEverywhere(t *testing.T) {
 	m := storetest.NewMemory()
 	var held sync.Mutex // while it is locked, no feed brings anything
 	a := share(t, m, store.Options{})
-	b := share(t, m, store.Options{}, func(r *replica) { r.handle.Pause = func() { held.Lock(); held.Unlock() } }) //nolint:staticcheck // a gate
+	b := share(t, m, store.Options{}, behind(&held))
 	until(t, "both were read", func() bool { return a.read() && b.read() })
 	held.Lock()
 	token := must[secret.Text](t)(a.Issue(anna()))
@@ -143,7 +153,7 @@ func TestAPinOfAnotherReplicaHolds(t *testing.T) {
 	m := storetest.NewMemory()
 	a := share(t, m, store.Options{})
 	var held sync.Mutex
-	b := share(t, m, store.Options{}, func(r *replica) { r.handle.Pause = func() { held.Lock(); held.Unlock() } }) //nolint:staticcheck // a gate
+	b := share(t, m, store.Options{}, behind(&held))
 	until(t, "both were read", func() bool { return a.read() && b.read() })
 	held.Lock()
 	first := must[string](t)(a.Pin("erp", "anna@example.com", "hash a"))
