@@ -21,12 +21,12 @@ import (
 	"docusign-auth-proxy/proxy/upstream"
 )
 
-// Path is where gateways ask.
-const Path = "/auth"
+// path is where gateways ask.
+const path = "/auth"
 
 // Names of the headers between gateway and proxy.
 const (
-	SecretHeader  = "X-Docusign-Auth-Proxy-Secret"
+	secretHeader  = "X-Docusign-Auth-Proxy-Secret"
 	siteHeader    = "X-Docusign-Auth-Proxy-Upstream"
 	pathHeader    = "X-Docusign-Auth-Proxy-Path"
 	removeHeader  = "X-Docusign-Auth-Proxy-Remove"
@@ -36,9 +36,9 @@ const (
 
 // Where a gateway says method and target of the program's call.
 const (
-	Forwarded = "x_forwarded" // X-Forwarded-Method and -Uri: Traefik, Caddy
-	Original  = "x_original"  // X-Original-Method and -URI: nginx, by its configuration
-	InPath    = "path"        // the method of the question, and its path behind Path: Envoy
+	forwarded = "x_forwarded" // X-Forwarded-Method and -Uri: Traefik, Caddy
+	original  = "x_original"  // X-Original-Method and -URI: nginx, by its configuration
+	inPath    = "path"        // the method of the question, and its path behind path: Envoy
 )
 
 // ErrHandedOver ends the way of a call through the pipeline where it would be sent.
@@ -47,8 +47,8 @@ var ErrHandedOver = errors.New("the gateway sends this call")
 // Config says who may ask, and how.
 type Config struct {
 	Gateways  []netip.Prefix // that may ask over TLS, besides this machine
-	Secret    secret.Text    // what they send in SecretHeader; empty = nothing
-	Target    string         // Forwarded, Original or InPath
+	Secret    secret.Text    // what they send in secretHeader; empty = nothing
+	Target    string         // x_forwarded, x_original or path
 	KeepsPath bool           // the gateway sends a call to the path that it came with, and no other
 }
 
@@ -86,7 +86,7 @@ func (c *Config) lacks(r *http.Request, gateway netip.Addr) string {
 		return "an address of forward_auth.clients"
 	case !gateway.IsLoopback() && r.TLS == nil:
 		return "TLS"
-	case !c.Secret.Empty() && !c.Secret.Equal(secret.New(r.Header.Get(SecretHeader))):
+	case !c.Secret.Empty() && !c.Secret.Equal(secret.New(r.Header.Get(secretHeader))):
 		return "the secret of forward_auth.secret"
 	}
 	return ""
@@ -138,7 +138,7 @@ func (c *Config) read(r *http.Request) (*Question, error) {
 	own.Header = r.Header.Clone()
 	upstream.DropForwarded(own.Header)
 	for _, name := range [...]string{
-		SecretHeader, "X-Original-Method", "X-Original-Uri", "Content-Length", "Expect", "Connection", "Proxy-Authorization",
+		secretHeader, "X-Original-Method", "X-Original-Uri", "Content-Length", "Expect", "Connection", "Proxy-Authorization",
 	} {
 		delete(own.Header, name)
 	}
@@ -148,15 +148,15 @@ func (c *Config) read(r *http.Request) (*Question, error) {
 // target gives method and target of the call from the one place that the configuration names: what a program writes
 // into the other places says nothing.
 func (c *Config) target(r *http.Request) (method, target string, err error) {
-	rest, ok := strings.CutPrefix(r.RequestURI, Path)
+	rest, ok := strings.CutPrefix(r.RequestURI, path)
 	switch {
-	case !ok || c.Target != InPath && rest != "":
-		return "", "", errors.New("questions are asked at " + Path)
-	case c.Target == InPath:
+	case !ok || c.Target != inPath && rest != "":
+		return "", "", errors.New("questions are asked at " + path)
+	case c.Target == inPath:
 		return r.Method, rest, nil
 	}
 	first, second := "X-Forwarded-Method", "X-Forwarded-Uri"
-	if c.Target == Original {
+	if c.Target == original {
 		first, second = "X-Original-Method", "X-Original-Uri"
 	}
 	if len(r.Header[first]) != 1 || len(r.Header[second]) != 1 {

@@ -39,8 +39,8 @@ func TestWhoMayAsk(t *testing.T) {
 		{"a stranger", "10.0.1.9", false, true, both, given, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", Path, nil)
-			r.Header = http.Header{SecretHeader: {tt.sends}, "X-Forwarded-Method": {"GET"},
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header = http.Header{secretHeader: {tt.sends}, "X-Forwarded-Method": {"GET"},
 				"X-Forwarded-Uri": {"/restapi/v2/accounts/1/envelopes"}, "X-Forwarded-For": {"203.0.113.7"}}
 			if tt.secure {
 				r.TLS = &tls.ConnectionState{}
@@ -49,13 +49,13 @@ func TestWhoMayAsk(t *testing.T) {
 				Door: call.DoorForwardAuth, Client: netip.AddrPortFrom(netip.MustParseAddr(tt.gateway), 1), Unnamed: tt.unnamed,
 			}
 			asked, refused := false, cause.ID(0)
-			tt.config.Target = Forwarded
+			tt.config.Target = forwarded
 			tt.config.Serve(httptest.NewRecorder(), r, b, func(_ http.ResponseWriter, q *Question) {
 				asked = true
 				if own := q.Binding(b); own.Client.Addr().String() != "203.0.113.7" || own.Unnamed {
 					t.Errorf("the call is of %v", own)
 				}
-				if q.Call.Header.Get(SecretHeader) != "" || q.Call.Header.Get("X-Forwarded-For") != "" {
+				if q.Call.Header.Get(secretHeader) != "" || q.Call.Header.Get("X-Forwarded-For") != "" {
 					t.Errorf("the call has %v", q.Call.Header)
 				}
 			}, func(_ int, why cause.ID, _ ...string) { refused = why })
