@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package fleet proves what several replicas on one store promise. It runs the program's own binary as processes, with a
-// real redis-server, HAProxy and nginx before and behind them, and ends, freezes and cuts them off while old programs
+// Package fleet proves what several replicas on one store promise. It runs the program's own binary as processes, with
+// a real redis-server, HAProxy and nginx before and behind them, and ends, freezes and cuts them off while old programs
 // call. It has tests alone and talks to loopback alone.
 package fleet_test
 
@@ -29,6 +29,23 @@ type row struct {
 func rows() []row {
 	return []row{
 		{0, "one replica with a file serves 50 programs", oneReplicaWithAFile},
+		{0, "the real address of each program is seen behind HAProxy and nginx", realAddresses},
+		{1, "1,000 cold first calls of one user over 3 replicas are 1 grant", coldCalls},
+		{2, "200 users at 3 cold replicas are 200 grants", manyUsersCold},
+		{3, "replicas killed under load double and lose nothing", killedUnderLoad},
+		{4, "a replica killed between grant and settle costs one further grant", killedWithTheTurn},
+		{5, "a refresh token due at 3 replicas at once is presented once", refreshTokensDue},
+		{6, "a token issued at one replica works at the next, and is revoked everywhere", usedAtOnce},
+		{7, "all replicas restarted together ask for nothing", restartedTogether},
+		{8, "wrong passwords at 3 replicas count as at one", wrongPasswords},
+		{9, "the store away under load: no known call fails, every call is counted", storeKilled},
+		{10, "a store that is frozen, slow or cut off holds nobody up", storeStuck},
+		{11, "a fail-over loses no issued token", failOver},
+		{11, "an empty store and another one are never believed", foreignStore},
+		{13, "a file copied into the store and back keeps tokens, logins and sums", storeCopied},
+		{14, "what a later version writes is kept and skipped", newerWriter},
+		{16, "no secret is in the store, a log, a metric or a page", canaries},
+		{18, "a SOAP call over REST repeated at another replica is one envelope", killedBeforeTheAnswer},
 	}
 }
 

@@ -37,8 +37,8 @@ type balancer struct {
 
 func (b *balancer) base() string { return "http://" + b.address }
 
-// haproxy gives each connection of a program to one replica, tells who calls by PROXY v2, and tries another replica only
-// when no connection came about.
+// haproxy gives each connection of a program to one replica, tells who calls by PROXY v2, and tries another replica
+// only when no connection came about.
 func (f *fleet) haproxy() *balancer {
 	f.t.Helper()
 	b := &balancer{address: free(f.t, haproxyHost)}
@@ -71,8 +71,8 @@ backend replicas
 	return b
 }
 
-// nginx gives each call to one replica and tells who calls by X-Forwarded-For. Its second listener gives each connection
-// to one replica and tells by PROXY v1.
+// nginx gives each call to one replica and tells who calls by X-Forwarded-For. Its second listener gives each
+// connection to one replica and tells by PROXY v1.
 func (f *fleet) nginx() (calls, connections *balancer) {
 	f.t.Helper()
 	b, stream := &balancer{address: free(f.t, nginxHost)}, free(f.t, streamHost)

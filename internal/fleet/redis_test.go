@@ -63,7 +63,8 @@ func (r *redisServer) moveTo(address string) {
 	r.client = goredis.NewClient(&goredis.Options{Addr: address, DisableIdentity: true})
 }
 
-// sentinelSet is a primary, which f.store is, a secondary that follows it, and a sentinel that replaces one by the other.
+// sentinelSet is a primary, which f.store is, a secondary that follows it, and a sentinel that replaces one by the
+// other.
 type sentinelSet struct {
 	secondary *redisServer
 	address   string // of the sentinel

@@ -253,8 +253,8 @@ func (f *fleet) eachUser(n int, do func(email string)) {
 	wg.Wait()
 }
 
-// frozenWithTheTurn freezes the replica that exchanges a refresh token until its lease has ended and another replica has
-// tried. The account server of the sandbox refuses the second one; the token that the frozen one got must not be lost.
+// frozenWithTheTurn freezes the replica that exchanges a refresh token until its lease has ended and another replica
+// has tried. The account server of the sandbox refuses the second one; the token that the frozen one got must not be lost.
 func (f *fleet) frozenWithTheTurn(email string) (recovered int) {
 	t := f.t
 	t.Helper()

@@ -141,7 +141,8 @@ func (f *fleet) pauseStore(d time.Duration) {
 	}
 }
 
-// measured lets a crowd call during a fault; all its calls must go well. It gives the 99th percentile of what they took.
+// measured lets a crowd call during a fault; all its calls must go well. It gives the 99th percentile of what they
+// took.
 func (f *fleet) measured(c known, lasts time.Duration, begin, over func()) time.Duration {
 	f.t.Helper()
 	var slowestUnknown atomic.Int64

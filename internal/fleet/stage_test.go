@@ -129,7 +129,7 @@ func (s *stage) prepare(t *testing.T, p plan) *fleet {
 // folder is kept when the test fails.
 func folder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "fleet-")
+	dir, err := os.MkdirTemp("", "fleet-") //nolint:usetesting // t.TempDir is removed although the test failed
 	if err != nil {
 		t.Fatal(err)
 	}
