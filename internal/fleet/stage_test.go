@@ -229,7 +229,7 @@ func (f *fleet) complaints() {
 			continue
 		}
 		lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool {
-			return line == "" || strings.Contains(line, `"level":"INFO"`)
+			return line == "" || strings.Contains(line, `"level":"INFO"`) || strings.Contains(line, `"msg":"config"`)
 		})
 		f.t.Logf("%s, last lines of its log:\n%s", r.name, strings.Join(lines[max(0, len(lines)-12):], "\n"))
 	}
