@@ -185,6 +185,9 @@ func (f *fleet) logIn(config, email string) {
 	command.start()
 	page := ""
 	await(f.t, "the page of the login of "+email, func() error {
+		if !command.running() {
+			return fmt.Errorf("%w: %s", errEnded, command.output())
+		}
 		if page = regexp.MustCompile(`https://` + accountServer + `/oauth/auth\S+`).FindString(command.output()); page == "" {
 			return fmt.Errorf("it is not there: %s", command.output())
 		}
