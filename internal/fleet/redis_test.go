@@ -78,7 +78,9 @@ func (f *fleet) newSentinelSet() *sentinelSet {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	set := &sentinelSet{secondary: newRedisServer(f.t, f.s, f.dir, "127.28.2.2", "--replicaof", host+" "+port)}
+	const secondHost = "127.28.2.2"
+	set := &sentinelSet{secondary: newRedisServer(f.t, f.s, f.dir, secondHost,
+		"--replicaof", host+" "+port, "--replica-announce-ip", secondHost)}
 	set.secondary.start()
 	await(f.t, "the secondary follows", func() error {
 		text, err := f.store.client.Info(f.t.Context(), "replication").Result()
@@ -102,7 +104,7 @@ func (f *fleet) newSentinelSet() *sentinelSet {
 	f.t.Cleanup(func() { _ = watch.Close() })
 	await(f.t, "the sentinel knows both", func() error {
 		known, err := watch.Replicas(f.t.Context(), masterName).Result()
-		if err == nil && len(known) != 1 {
+		if err == nil && (len(known) != 1 || known[0]["flags"] != "slave" || known[0]["master-link-status"] != "ok") {
 			err = errors.New("it does not yet")
 		}
 		return err

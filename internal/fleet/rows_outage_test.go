@@ -198,9 +198,11 @@ func failOver(t *testing.T, s *stage) string {
 		p := newProgram(byToken, userNumber(i%20), "", to(f.replicas[i%3].proxy))
 		if o := p.login(t.Context()); o.good() {
 			issued = append(issued, p)
+			continue
 		} else if o.cause() != "store_unreachable" {
 			t.Errorf("issue: %v", o)
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	f.storeIsBack()
 	f.tokensWork(issued)
@@ -235,7 +237,7 @@ func foreignStore(t *testing.T, s *stage) string {
 		for _, p := range c.programs {
 			for _, r := range f.replicas {
 				p.base = to(r.proxy)
-				f.allGood([]outcome{p.list(t.Context())})
+				f.allGood([]outcome{p.create(t.Context(), "serial-80000000")})
 			}
 		}
 		for _, r := range f.replicas {

@@ -231,7 +231,11 @@ func (f *fleet) complaints() {
 		lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool {
 			return line == "" || strings.Contains(line, `"level":"INFO"`) || strings.Contains(line, `"msg":"config"`)
 		})
-		f.t.Logf("%s, last lines of its log:\n%s", r.name, strings.Join(lines[max(0, len(lines)-12):], "\n"))
+		lines = lines[max(0, len(lines)-6):]
+		for i := range lines {
+			lines[i] = fmt.Sprintf("%.700s", lines[i])
+		}
+		f.t.Logf("%s, last lines of its log:\n%s", r.name, strings.Join(lines, "\n"))
 	}
 }
 
