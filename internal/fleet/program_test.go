@@ -78,6 +78,9 @@ func newProgram(k kind, user, from string, base func() string) *program {
 	}}
 }
 
+// bystander is a user of no crowd: a user keeps ten tokens, and more would end those of the crowd.
+const bystander = "admin@example.com"
+
 // to is a base that stays.
 func to(address string) func() string { return func() string { return "http://" + address } }
 
@@ -91,6 +94,8 @@ func (p *program) password() string {
 		return "anna-legacy-1"
 	case "bob@example.com":
 		return "bob-legacy-2"
+	case bystander:
+		return "admin-legacy-3"
 	}
 	return passwordOf(p.user)
 }

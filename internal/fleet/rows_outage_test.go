@@ -77,7 +77,7 @@ func (f *fleet) crowdEverywhere(n int) known {
 // unknownIsRefused asks for what a replica cannot decide without the store, and gives how many calls that were.
 func (f *fleet) unknownIsRefused(r *replica) int {
 	f.t.Helper()
-	p := newProgram(byToken, "anna@example.com", "", to(r.proxy))
+	p := newProgram(byToken, bystander, "", to(r.proxy))
 	p.token = "bm90LWEtcmVhbC10b2tlbi1hdCE=" // of the length of an issued one
 	for what, o := range map[string]outcome{"an unknown token": p.list(f.t.Context()), "a log-in": p.login(f.t.Context())} {
 		if o.status != http.StatusServiceUnavailable || o.cause() != "store_unreachable" || o.header.Get("Retry-After") == "" {
@@ -93,7 +93,7 @@ func (f *fleet) storeIsBack() (calls int) {
 	for _, r := range f.replicas {
 		await(f.t, r.name+" has the store again", func() error {
 			calls++
-			if o := newProgram(byToken, "anna@example.com", "", to(r.proxy)).login(f.t.Context()); !o.good() {
+			if o := newProgram(byToken, bystander, "", to(r.proxy)).login(f.t.Context()); !o.good() {
 				return fmt.Errorf("%v", o)
 			}
 			return nil
@@ -180,22 +180,23 @@ func (f *fleet) keep(seen []outcome, took *[]time.Duration) []outcome {
 
 // failOver kills the primary of a Sentinel set while tokens are issued.
 func failOver(t *testing.T, s *stage) string {
-	f := s.prepare(t, plan{replicas: 3, users: 20, sentinel: true})
+	const users = 100
+	f := s.prepare(t, plan{replicas: 3, users: users, sentinel: true})
 	for _, r := range f.replicas {
 		r.start()
 	}
 	f.ready()
-	for i := range 20 {
-		f.allGood([]outcome{newProgram(byHeader, userNumber(i), "", to(f.replicas[i%3].proxy)).list(t.Context())})
-	}
 	var issued []*program
 	began, killed := time.Now(), false
-	for i := 0; time.Since(began) < 4*time.Second || i < 200; i++ {
+	for i := 0; time.Since(began) < 4*time.Second || len(issued) < 4*users; i++ { // a user keeps ten tokens
+		if len(issued) == 8*users {
+			break
+		}
 		if !killed && time.Since(began) > time.Second {
 			f.store.kill()
 			killed = true
 		}
-		p := newProgram(byToken, userNumber(i%20), "", to(f.replicas[i%3].proxy))
+		p := newProgram(byToken, userNumber(len(issued)%users), "", to(f.replicas[i%3].proxy))
 		if o := p.login(t.Context()); o.good() {
 			issued = append(issued, p)
 			continue
@@ -242,7 +243,7 @@ func foreignStore(t *testing.T, s *stage) string {
 		}
 		for _, r := range f.replicas {
 			await(t, r.name+" does not believe a store that is "+what, func() error {
-				p := newProgram(byToken, "anna@example.com", "", to(r.proxy))
+				p := newProgram(byToken, bystander, "", to(r.proxy))
 				if o := p.login(t.Context()); o.cause() != "store_unreachable" {
 					return fmt.Errorf("%v", o)
 				}
