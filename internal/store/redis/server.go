@@ -6,6 +6,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -58,6 +59,7 @@ type Server struct {
 	ring    *keyring
 	breaker breaker
 	mine    mine
+	slots   chan struct{} // one for each connection
 
 	mu       sync.Mutex
 	pool     goredis.UniversalClient
@@ -77,7 +79,9 @@ func Open(o Options) *Server {
 	if o.Connections == 0 {
 		o.Connections = 8
 	}
-	return &Server{o: o, pool: o.client(o.Connections), ring: newKeyring(o)}
+	return &Server{
+		o: o, pool: o.client(o.Connections), ring: newKeyring(o), slots: make(chan struct{}, o.Connections),
+	}
 }
 
 // client makes a pool that never waits longer than the caller, repeats nothing, keeps few connections, and ends them
@@ -141,6 +145,10 @@ func (s *Server) do(
 	ctx context.Context, operation string, limit time.Duration,
 	ask func(context.Context, goredis.UniversalClient) error,
 ) (err error) {
+	if err = s.takeSlot(ctx, limit); err != nil {
+		return err
+	}
+	defer func() { <-s.slots }()
 	turn, err := s.breaker.state()
 	if err != nil {
 		return err
@@ -156,6 +164,22 @@ func (s *Server) do(
 		s.breaker.note(turn, err)
 	}
 	return err
+}
+
+// crowdTime is how many times the bound of a question it may wait for a connection, while the store answers others.
+const crowdTime = 8
+
+// takeSlot waits for a connection. A crowd of this process says nothing of the server, so its wait is no part of a
+// question's time; if the store goes away meanwhile, the questions before find that out.
+func (s *Server) takeSlot(ctx context.Context, limit time.Duration) error {
+	waiting, cancel := context.WithTimeout(ctx, crowdTime*limit)
+	defer cancel()
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-waiting.Done():
+		return cmp.Or(ctx.Err(), fmt.Errorf("%w: all its connections are in use", store.ErrUnreachable))
+	}
 }
 
 // run runs a script on the store that this process knows. keys come after the key of meta, which the script checks.
