@@ -236,10 +236,11 @@ func refreshTokensDue(t *testing.T, s *stage) string {
 	if twice != 0 || presented-before != users*rounds {
 		t.Errorf("%d tokens presented for %d rounds, %d of them twice", presented-before, users*rounds, twice)
 	}
-	recovered := 0
+	var late []string
 	for i := range frozen {
-		recovered += f.frozenWithTheTurn(userNumber(users + i))
+		late = append(late, userNumber(users+i))
 	}
+	recovered := f.frozenWithTheTurn(late)
 	_, after := f.docusign.presentedTwice()
 	return fmt.Sprintf("%d rounds at 3 replicas, presented twice: %d; %d rounds with a frozen holder, presented twice there: "+
 		"%d, logins that work afterwards: %d", users*rounds, twice, frozen, after, recovered)
@@ -259,36 +260,45 @@ func (f *fleet) eachUser(n int, do func(email string)) {
 	wg.Wait()
 }
 
-// frozenWithTheTurn freezes the replica that exchanges a refresh token until its lease has ended and another replica
-// has tried. The account server of the sandbox refuses the second one; the token that the frozen one got must not be lost.
-func (f *fleet) frozenWithTheTurn(email string) (recovered int) {
+// frozenWithTheTurn freezes the replica that exchanges refresh tokens until its leases have ended and another replica
+// has tried. The account server of the sandbox refuses the second one; the tokens that the frozen one got must not be
+// lost. It gives how many users are served by every replica afterwards.
+func (f *fleet) frozenWithTheTurn(emails []string) (recovered int) {
 	t := f.t
 	t.Helper()
-	holder := newProgram(byHeader, email, "", to(f.replicas[0].proxy))
-	other := newProgram(byHeader, email, "", to(f.replicas[1].proxy))
+	holder, other := f.replicas[0], f.replicas[1]
 	f.docusign.hold("/oauth/token")
-	first := make(chan outcome, 1)
-	go func() { first <- holder.list(context.WithoutCancel(t.Context())) }()
-	await(t, "the exchange was made and is not answered", f.docusign.heldIs(1))
-	f.replicas[0].signal(syscall.SIGSTOP)
-	defer f.replicas[0].signal(syscall.SIGCONT)
+	first := make(chan outcome, len(emails))
+	var second []func() outcome
+	for _, email := range emails {
+		p := newProgram(byHeader, email, "", to(holder.proxy))
+		go func() { first <- p.list(context.WithoutCancel(t.Context())) }()
+		next := newProgram(byHeader, email, "", to(other.proxy))
+		second = append(second, func() outcome { return next.list(t.Context()) })
+	}
+	await(t, "the exchanges were made and are not answered", f.docusign.heldIs(len(emails)))
+	holder.signal(syscall.SIGSTOP)
+	defer holder.signal(syscall.SIGCONT)
 	f.docusign.release()
 	f.endLeases()
-	second := other.list(t.Context())
-	f.replicas[0].signal(syscall.SIGCONT)
-	if o := <-first; !o.good() && !second.good() {
-		t.Errorf("%s: both fail: %v; %v", email, o, second)
+	together(second) // the account server refuses what they present
+	holder.signal(syscall.SIGCONT)
+	for range emails {
+		<-first
 	}
-	for _, r := range f.replicas {
-		p := newProgram(byHeader, email, "", to(r.proxy))
-		await(t, email+" is served by "+r.name, func() error {
-			if o := p.list(t.Context()); !o.good() {
-				return fmt.Errorf("%v", o)
-			}
-			return nil
-		})
+	for _, email := range emails {
+		for _, r := range f.replicas {
+			p := newProgram(byHeader, email, "", to(r.proxy))
+			await(t, email+" is served by "+r.name, func() error {
+				if o := p.list(t.Context()); !o.good() {
+					return fmt.Errorf("%v", o)
+				}
+				return nil
+			})
+		}
+		recovered++
 	}
-	return 1
+	return recovered
 }
 
 // restartedTogether ends all replicas at once and starts them again.

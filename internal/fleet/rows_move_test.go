@@ -56,6 +56,7 @@ func storeCopied(t *testing.T, s *stage) string {
 	calls := 0
 	for i := range 6 {
 		p := newProgram(byToken, userNumber(i), "", to(alone.proxy))
+		p.key = sandbox.LegacyKey
 		f.allGood([]outcome{p.login(t.Context())})
 		programs = append(programs, p)
 		calls++
