@@ -46,6 +46,11 @@ func deployments(t *testing.T) []deployed {
 			files: composeSecrets(t),
 		},
 		{
+			name: "compose-replicas", text: projectFile(t, "deploy/compose-replicas/config/config.yaml"), path: configPath,
+			files: below("/run/secrets", "key.pem", "ca.pem", "ca-key.pem", "anna-password", "admin-password", "store.key",
+				"redis-password"),
+		},
+		{
 			name: "balancer", text: projectFile(t, "deploy/balancer/config.yaml"), path: configPath,
 			files: below("/etc/docusign-auth-proxy", "ca.pem", "redis-ca.pem", "secrets/ca-key.pem", "secrets/key.pem",
 				"secrets/store.key", "secrets/redis-password", "secrets/admin-password", "secrets/anna-password"),
