@@ -69,8 +69,8 @@ func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
 	return g.present(ctx, id, kept, turn)
 }
 
-// present exchanges a refresh token. Where another one is stored afterwards, by a replica or a login, that one stays and
-// is tried, once: only a token that is still the stored one can tell that the login is lost.
+// present exchanges a refresh token. Where another one is stored afterwards, by a replica or a login, that one stays
+// and is tried, once: only a token that is still the stored one can tell that the login is lost.
 func (g *CodeGranter) present(ctx context.Context, id Identity, kept keptLogin, turn *lease.Lease) (*Token, error) {
 	for first := true; ; first = false {
 		if err := g.longEnough(ctx, id, turn); err != nil {
@@ -188,8 +188,8 @@ func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token se
 	return l, failed
 }
 
-// Unsaved are refresh tokens that only this process has, because the store could not be written. The zero value is ready
-// for use.
+// Unsaved are refresh tokens that only this process has, because the store could not be written. The zero value is
+// ready for use.
 type Unsaved struct{ logins sync.Map } // RefreshName -> *unsavedLogin
 
 type unsavedLogin struct {

@@ -55,8 +55,8 @@ const (
 	claimedNothing = "unshared"
 )
 
-// ClaimResults are all values of SharedEvent.Result: another replica's value, or its failure; this one had the turn; another
-// one had it all the time; what came of the turn was too late; the others could not be asked.
+// ClaimResults are all values of SharedEvent.Result: another replica's value, or its failure; this one had the turn;
+// another one had it all the time; what came of the turn was too late; the others could not be asked.
 func ClaimResults() []string {
 	return []string{claimedValue, claimedFailure, claimedTurn, claimedBusy, claimedStale, claimedNothing}
 }
@@ -221,8 +221,8 @@ func (e *entry[T]) postponed(s *timed[T], by time.Duration) timed[T] {
 
 // late says that another replica has had the turn for longer than a caller waits.
 func (s *sharing[T]) late(rest time.Duration) error {
-	failed := s.client.server.grantError(Network, s.id, "another replica asks the account server and has not told its answer",
-		context.DeadlineExceeded)
+	failed := s.client.server.grantError(Network, s.id,
+		"another replica asks the account server and has not told its answer", context.DeadlineExceeded)
 	failed.RetryAfter = rest
 	return failed
 }

@@ -147,12 +147,12 @@ type requestJSON struct {
 	Message    string `json:"message"`
 }
 
-// everywhere tells the refusals that every replica would get. The others may be due to the network, the keys, the secret
-// or the clock of one of them.
+// everywhere tells the refusals that every replica would get. The others may be due to the network, the keys, the
+// secret or the clock of one of them.
 func (k Kind) everywhere() bool {
 	switch k {
-	case ConsentRequired, UserNotFound, InvalidSubject, IssuerNotFound, UnsupportedGrantType, InvalidScope, InvalidRequest,
-		Refused, Throttled, ServerError, LoginRequired:
+	case ConsentRequired, UserNotFound, InvalidSubject, IssuerNotFound, UnsupportedGrantType, InvalidScope,
+		InvalidRequest, Refused, Throttled, ServerError, LoginRequired:
 		return true
 	}
 	return false

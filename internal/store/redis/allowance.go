@@ -29,7 +29,7 @@ func (s *Server) Allowance(user, client Rate, longest time.Duration) Allowance {
 }
 
 // take has KEYS: meta and the two buckets, each the time at which it is full again, in microseconds of the server's
-// clock; ARGV: id, refill and burst in microseconds, of both, and the longest wait. Who has to wait has the place already.
+// clock; ARGV: id, refill and burst in microseconds, of both, and the longest wait. Who waits has the place already.
 func take() *script {
 	return newScript("take", `
 local time = redis.call('TIME')

@@ -21,8 +21,8 @@ const (
 	claimKept = refusalBurst * refusalEvery
 )
 
-// Claims is what replicas fetch once for all: access tokens, UserInfo, look-ups. A turn whose answer was lost on its way
-// is given again to the owner, who asks for one turn at a time of each value.
+// Claims is what replicas fetch once for all: access tokens, UserInfo, look-ups. A turn whose answer was lost on its
+// way is given again to the owner, who asks for one turn at a time of each value.
 type Claims struct {
 	server *Server
 	owner  string
@@ -50,8 +50,8 @@ func (c Claims) keys(p claimed) []string {
 }
 
 // claim has ARGV: id, the fingerprint of the value that was refused, the life wanted, and in milliseconds that of a
-// lease, the pause between refusals, all refusals of a burst, and how long they are remembered; last the owner. Ends are
-// kept beside the values, in microseconds of the server's clock: a key may outlive its time on a server that is slow.
+// lease, the pause between refusals, all refusals of a burst, and how long they are remembered; last the owner. Ends
+// are kept beside the values, in microseconds of the server's clock: a key may outlive its time on a slow server.
 func claim() *script {
 	return newScript("claim", nextFence+`
 local time = redis.call('TIME')
