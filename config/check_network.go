@@ -119,7 +119,8 @@ func checkExposure(r *report, c *Config) {
 	const refused = "run refuses to listen on %s while everybody who reaches it may %s"
 	checkForwardAuth(r, c)
 	for _, a := range c.Listen.Addresses() {
-		r.problemIf(a.Door != "" && a.Door != call.DoorForwardAuth && *a.Text != "" && !isLoopback(*a.Text) && !guarded, child("listen", a.Key),
+		forCalls := a.Door != "" && a.Door != call.DoorForwardAuth
+		r.problemIf(forCalls && *a.Text != "" && !isLoopback(*a.Text) && !guarded, child("listen", a.Key),
 			fmt.Sprintf(refused, *a.Text, "use it"),
 			`add egress.clients: ["10.1.2.0/24"] with the machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 	}

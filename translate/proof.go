@@ -354,20 +354,20 @@ func (p *Prover) compareAllowed(ctx context.Context, a *attempt) (lasting bool, 
 			return false, err
 		}
 	}
-	if lasting, err = p.comparePasswords(ctx, a); err != errWrong {
+	if err = p.comparePasswords(ctx, a); err != errWrong {
 		give()
 	}
-	return lasting, err
+	return true, err
 }
 
-func (p *Prover) comparePasswords(ctx context.Context, a *attempt) (lasting bool, err error) {
+func (p *Prover) comparePasswords(ctx context.Context, a *attempt) error {
 	switch {
 	case a.known && a.password.Kind() == password.None && a.pin != nil && len(a.candidates) > 0:
-		return true, p.inSlot(ctx, a, p.compareFirst)
+		return p.inSlot(ctx, a, p.compareFirst)
 	case a.known && a.password.Slow():
-		return true, p.inSlot(ctx, a, p.comparePassword)
+		return p.inSlot(ctx, a, p.comparePassword)
 	}
-	err = p.comparePassword(a)
+	err := p.comparePassword(a)
 	if err == errWrong && a.slowest.Slow() && p.cost(a.slowest) == 0 && len(a.candidates) > 0 {
 		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash,
 		// finds out.
@@ -378,7 +378,7 @@ func (p *Prover) comparePasswords(ctx context.Context, a *attempt) (lasting bool
 			return errWrong
 		})
 	}
-	return true, err
+	return err
 }
 
 // inSlot compares while it holds a slot.

@@ -21,8 +21,8 @@ const (
 	maxAnswer  = 16 << 20 // of the operations listener, in bytes
 )
 
-// AskRetry makes a proxy that runs with this configuration, or all replicas, ask DocuSign again for what was refused. It
-// reports whether one was told. The operator's token is needed only where there is a login.
+// AskRetry makes a proxy that runs with this configuration, or all replicas, ask DocuSign again for what was refused.
+// It reports whether one was told. The operator's token is needed only where there is a login.
 func AskRetry(ctx context.Context, cfg *config.Config) bool {
 	if cfg.Store.Redis != nil {
 		return retryEverywhere(ctx, cfg) == nil

@@ -20,15 +20,15 @@ type Restored struct {
 }
 
 func (p *App) restore(w http.ResponseWriter, r *http.Request) {
-	status, answer := http.StatusOK, any(nil)
 	done, err := p.restoreStore(r)
+	status, answer := http.StatusOK, any(done)
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		status, err = http.StatusConflict, errors.New("the server is not empty, or is being filled; nothing was written")
 	case err != nil:
 		status = http.StatusServiceUnavailable
 	}
-	if answer = done; err != nil {
+	if err != nil {
 		answer = map[string]string{"error": err.Error()}
 	}
 	w.Header().Set("Content-Type", "application/json")

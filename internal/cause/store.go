@@ -1,10 +1,19 @@
 package cause
 
+import "maps"
+
 // stores are about the server that all replicas share, and what becomes of replicas that differ. An address is that of
 // the server that was asked.
 func stores() map[ID]Entry {
-	const away, refused = "docusignstoreunreachable", "replicas-on-one-store"
-	all := map[ID]Entry{
+	all := serversAway()
+	maps.Copy(all, storesRefused())
+	maps.Copy(all, replicas())
+	return all
+}
+
+func serversAway() map[ID]Entry {
+	const away = "docusignstoreunreachable"
+	return map[ID]Entry{
 		StoreAway: {"store_away", "the server of store.redis at {address} cannot be reached: {detail}", Page,
 			"start it, or correct its address under store.redis; if it runs, look at the firewall between", away,
 			alertStore, ""},
@@ -51,7 +60,13 @@ func stores() map[ID]Entry {
 		StoreReplaced: {"store_emptied", "another store stands in the place of the one before", Page,
 			"correct store.redis if its address is wrong; if the change is meant, restart the replicas one by one", away,
 			alertStore, ""},
+	}
+}
 
+// storesRefused are those that a start ends with.
+func storesRefused() map[ID]Entry {
+	const refused = "replicas-on-one-store"
+	return map[ID]Entry{
 		StoreKey: {"store_key", "what the store has was sealed with another store.key", Page, "take the store.key of the " +
 			"other replicas; while it is changed, name the one before in store.previous_key", refused, "", ""},
 		StoreAccountServer: {"store_foreign", "the store belongs to another environment: {detail}", Page, "demo and " +
@@ -61,10 +76,6 @@ func stores() map[ID]Entry {
 		StoreNewer: {"store_newer", "the store was written by a newer version of this program: {detail}", Page,
 			"update this replica to the version of the others", refused, "", ""},
 	}
-	for id, e := range replicas() {
-		all[id] = e
-	}
-	return all
 }
 
 // replicas are what makes a store doubtful that works, and replicas that are out of step.

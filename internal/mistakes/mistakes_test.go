@@ -52,7 +52,9 @@ const (
 
 func TestEveryMistakeIsToldWithTheSameNextStep(t *testing.T) {
 	t.Parallel()
-	tellAlike(t, slices.Concat(grants(), people(), calls(), soapCalls(), network(), silence(), connections(), conditions()))
+	tellAlike(t, slices.Concat(
+		grants(), people(), calls(), soapCalls(), network(), silence(), connections(), conditions(),
+	))
 }
 
 // tellAlike makes the mistakes, and reads what everybody says.

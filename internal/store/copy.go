@@ -12,7 +12,7 @@ import (
 	"slices"
 )
 
-// ErrOtherKey: the two stores of a copy have different keys.
+// ErrOtherKey means that the two stores of a copy have different keys.
 var ErrOtherKey = errors.New("the key of the other store is not this one's, and issued passwords and logins need it")
 
 // copiedAtOnce bounds one commit of a copy.
@@ -70,8 +70,8 @@ func Read(path string) (_ *Store, err error) {
 
 // Copy adds to a store what it lacks of another one's records, and looks whether it has them then. Nothing that is
 // there gives way, so that a copy that was interrupted may be repeated. The tables of to do not follow: it is to be
-// closed. ErrOtherKey: nothing was copied. Rows of the ledger are left out where replicas share one of the stores, since
-// they fill them together: see package ledger.
+// closed. ErrOtherKey: nothing was copied. Rows of the ledger are left out where replicas share one of the stores,
+// since they fill them together: see package ledger.
 func Copy(ctx context.Context, from, to *Store) (all []Copied, err error) {
 	// First, since a server that is empty is made the store of the key that comes to it.
 	if err := to.keys.takeFrom(from.keys); err != nil {

@@ -45,7 +45,8 @@ func Run(ctx context.Context, from, to string) (r Report, err error) {
 		return r, source.explained(err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	if err := target.open(func(path string) (*store.Store, error) { return store.Open(path, store.Options{}) }); err != nil {
+	made := func(path string) (*store.Store, error) { return store.Open(path, store.Options{}) }
+	if err := target.open(made); err != nil {
 		return r, target.explained(err)
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()

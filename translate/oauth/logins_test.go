@@ -169,8 +169,7 @@ func TestAHolderWhoseLeaseEndedKeepsWhatAnotherWrote(t *testing.T) {
 				f, r := newFleet(t, addr), newRotating(t)
 				other := f.node(r)
 				other.login(t, r)
-				var late *node
-				late = f.node(r, func(cfg *oauth.CodeConfig) { cfg.Tokens = sleepy{cfg.Tokens.(*store.Store)} })
+				late := f.node(r, func(cfg *oauth.CodeConfig) { cfg.Tokens = sleepy{cfg.Tokens.(*store.Store)} })
 				r.before = func() { test.during(other, r) }
 				if _, err := late.granter.Grant(t.Context(), person(fleetAnna)); err != nil {
 					t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrStale: a newer turn has written what this one wanted to write.
+// ErrStale means that a newer turn has written what this one wanted to write.
 var ErrStale = errors.New("another replica has fetched it meanwhile")
 
 // Shared lets replicas fetch once what the account server limits. Config.Shared nil = this process is alone.

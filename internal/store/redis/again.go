@@ -35,7 +35,7 @@ func (m *mine) add(changes []committed, at store.Mark) {
 	defer m.mu.Unlock()
 	now := time.Now()
 	for _, c := range changes {
-		if lasting(c) {
+		if lasting(c) && c.at == (store.Mark{}) { // else it is there already, and as old as it was
 			c.at, c.when = at, now
 			m.list = append(m.list, c)
 		}
@@ -137,7 +137,7 @@ func note(last map[string]store.Mark, e entry) {
 }
 
 // feedPage gives entries with the names of their places alone.
-func feedPage() *script {
+func feedPage() script {
 	return newScript("feed_page", `
 local list = redis.call('XRANGE', KEYS[2], ARGV[2], '+', 'COUNT', ARGV[3])
 for _, entry in ipairs(list) do

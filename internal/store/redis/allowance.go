@@ -30,7 +30,7 @@ func (s *Server) Allowance(user, client Rate, longest time.Duration) Allowance {
 
 // take has KEYS: meta and the two buckets, each the time at which it is full again, in microseconds of the server's
 // clock; ARGV: id, refill and burst in microseconds, of both, and the longest wait. Who waits has the place already.
-func take() *script {
+func take() script {
 	return newScript("take", `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -70,7 +70,7 @@ func (a Allowance) Take(
 }
 
 // give has the keys of take, and ARGV: id and the refill of each bucket in microseconds, 0 where nothing was taken.
-func give() *script {
+func give() script {
 	return newScript("give", `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

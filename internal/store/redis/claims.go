@@ -52,7 +52,7 @@ func (c Claims) keys(p claimed) []string {
 // claim has ARGV: id, the fingerprint of the value that was refused, the life wanted, and in milliseconds that of a
 // lease, the pause between refusals, all refusals of a burst, and how long they are remembered; last the owner. Ends
 // are kept beside the values, in microseconds of the server's clock: a key may outlive its time on a slow server.
-func claim() *script {
+func claim() script {
 	return newScript("claim", nextFence+`
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -141,7 +141,7 @@ func errAnswer(script string, answer any) error {
 
 // settle has ARGV: id, the fence, the value (” = none), its fingerprint, its life, the failure (” = none) and its
 // pause in milliseconds, and how long the place is remembered at least. A failure counts only while its turn lasts.
-func settle() *script {
+func settle() script {
 	return newScript("settle", `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -183,7 +183,7 @@ func (c Claims) Settle(ctx context.Context, t oauth.Turn, r oauth.Result) error 
 	return nil
 }
 
-func forget() *script {
+func forget() script {
 	return newScript("forget", nextFence+`redis.call('SET', KEYS[3], next_fence(KEYS[2]))`)
 }
 

@@ -11,11 +11,11 @@ import (
 	"docusign-auth-proxy/internal/store"
 )
 
-// commit has KEYS: meta, feed, the hashes; ARGV: id, the end that the feed must have, empty for any, then for each change
-// the number of its hash, its condition, its field, the tag that it must have, the record, and when it was committed
-// before. All is checked before anything is written. Followers get a large commit in pieces, as Lua passes a few
+// commit has KEYS: meta, feed, the hashes; ARGV: id, the end that the feed must have, empty for any, then for each
+// change the number of its hash, its condition, its field, the tag that it must have, the record, and when it was
+// committed before. All is checked before anything is written. Followers get a large commit in pieces, as Lua passes a few
 // thousand arguments at most.
-func commit() *script {
+func commit() script {
 	return newScript("commit", feedEnd+`
 local function tag(at)
 	local old = redis.call('HGET', KEYS[2 + ARGV[at]], ARGV[at + 2])
@@ -114,7 +114,7 @@ var errNotCopied = errors.New("no other server has it yet")
 // runCopied runs a script, and where other servers copy this one, waits until one of them has what it wrote. How that
 // ends is observed, and never an error.
 func (s *Server) runCopied(
-	ctx context.Context, c goredis.UniversalClient, sc *script, id string, keys []string, args ...any,
+	ctx context.Context, c goredis.UniversalClient, sc script, id string, keys []string, args ...any,
 ) (any, error) {
 	s.mu.Lock()
 	copied := s.isCopied
@@ -129,10 +129,11 @@ func (s *Server) runCopied(
 			return nil, err
 		}
 	}
-	began := time.Now()
-	ran, waited := withWait(ctx, node, sc.EvalSha, append([]string{s.key("meta")}, keys...), append([]any{id}, args...))
+	began, made := time.Now(), s.made(sc)
+	allKeys, allArgs := append([]string{s.key("meta")}, keys...), append([]any{id}, args...)
+	ran, waited := withWait(ctx, node, made.EvalSha, allKeys, allArgs)
 	if goredis.HasErrorPrefix(ran.Err(), "NOSCRIPT") {
-		ran, waited = withWait(ctx, node, sc.Eval, append([]string{s.key("meta")}, keys...), append([]any{id}, args...))
+		ran, waited = withWait(ctx, node, made.Eval, allKeys, allArgs)
 	}
 	if goredis.HasErrorPrefix(ran.Err(), "MOVED") { // the cluster's client finds the way
 		return sc.on(ctx, c, s, id, keys, args...)

@@ -20,7 +20,7 @@ const (
 	oldVersion = 6 // of the server: too old
 )
 
-// ErrAccountServer: the store belongs to another DocuSign environment.
+// ErrAccountServer means that the store belongs to another DocuSign environment.
 var ErrAccountServer = errors.New("the store belongs to another account server")
 
 // connectTime bounds Connect, which a start waits for.

@@ -218,7 +218,7 @@ func TestAServerThatBecomesAReplicaIsAway(t *testing.T) {
 	s := connect(t, o)
 	go s.Watch(t.Context())
 	raw := rawClient(t, server.Addr)
-	if err := raw.SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+	if err := raw.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	put := []store.Change{{Bucket: "tokens", Key: "a", Value: []byte("1")}}
@@ -233,7 +233,7 @@ func TestAServerThatBecomesAReplicaIsAway(t *testing.T) {
 		row, _ := known.Row()
 		return row == cause.StoreReplica
 	})
-	if err := raw.SlaveOf(t.Context(), "NO", "ONE").Err(); err != nil {
+	if err := raw.ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it takes changes again", func() bool { _, err := s.Commit(t.Context(), put); return err == nil })

@@ -61,7 +61,7 @@ func (s *Server) Examine(ctx context.Context) []Finding {
 func (s *Server) examineKeys(ctx context.Context, n nature) Finding {
 	count, err := 0, s.recognise(n)
 	if err == nil {
-		count, err = s.sealedBefore(ctx, func(string, []any) error { return nil })
+		count, err = s.sealedBefore(ctx, n, func(string, []any) error { return nil })
 	}
 	switch {
 	case err != nil:

@@ -71,9 +71,13 @@ func TestExamineTellsWhatIsDoubtful(t *testing.T) {
 
 // A user is limited to what Commands tells, so each command that a script runs has to be among them.
 func TestCommandsAreThoseThatScriptsRun(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "*.lua"} {
+		some, err := filepath.Glob(pattern)
+		if err != nil || len(some) == 0 {
+			t.Fatalf("%s: %d files: %v", pattern, len(some), err)
+		}
+		files = append(files, some...)
 	}
 	want := []string{"EVAL", "EVALSHA", "WAIT", "XREAD"} // without a script
 	for _, file := range files {

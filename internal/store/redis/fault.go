@@ -69,11 +69,10 @@ func (s *Server) fault(err error) error {
 
 func (s *Server) rowOf(err error) (cause.ID, []string) {
 	text := err.Error()
-	var said goredis.Error
 	if s.ofSentinel(err) {
 		return cause.StoreSentinel, []string{"detail", s.o.Sentinel.Master}
 	}
-	if !errors.As(err, &said) {
+	if _, said := errors.AsType[goredis.Error](err); !said {
 		return s.ofNetwork(err)
 	}
 	word, _, _ := strings.Cut(text, " ")

@@ -74,8 +74,7 @@ func TestWhatIsWrongWithAServerIsNamed(t *testing.T) {
 			row, fill := fault.Row()
 			if row != test.row || !strings.Contains(row.Means(fill...), test.says) || strings.Contains(err.Error(), "{") {
 				t.Errorf("it says %d %q; below: %v", row, err, errors.Unwrap(err))
-				var f *redis.Fault
-				if errors.As(err, &f) {
+				if f, ok := errors.AsType[*redis.Fault](err); ok {
 					t.Errorf("%#v", f.Unwrap())
 				}
 			}

@@ -27,7 +27,7 @@ func (s *Server) End(ctx context.Context) (store.Mark, error) {
 	return markOf(answer)
 }
 
-func end() *script { return newScript("end", feedEnd+`return feed_end(KEYS[2])`) }
+func end() script { return newScript("end", feedEnd+`return feed_end(KEYS[2])`) }
 
 // Follow reads the feed over a connection of its own. The breaker does not stop it, and it does not open the breaker.
 func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store.Change, store.Mark)) (err error) {
@@ -121,7 +121,7 @@ func (s *Server) stillThere(ctx context.Context, reader goredis.UniversalClient,
 var errForgot = errors.New("the store has lost its last changes")
 
 // where gives "here", or the first entry of a feed that does not have the place.
-func where() *script {
+func where() script {
 	return newScript("where", `
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
 if not first then return '' end

@@ -45,7 +45,7 @@ func (s *Server) lease(
 	return now, until, nil
 }
 
-func takeLease() *script {
+func takeLease() script {
 	return newScript("lease", nextFence+`
 local other = redis.call('GET', KEYS[2])
 if other and other ~= ARGV[4] then return false end
@@ -56,6 +56,6 @@ return held
 `)
 }
 
-func giveLease() *script {
+func giveLease() script {
 	return newScript("release", `if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end`)
 }

@@ -68,19 +68,19 @@ var mergeLua string
 // number, its life in seconds, then for each row its bound, id, sealed name and number of steps, and five for each
 // step. Numbers are compared as texts, for Lua has only 53 bits. Each function follows a rule of ledger.Fields.Apply,
 // by its number; sums that somebody made unreadable begin anew.
-func mergeLedger() *script {
+func mergeLedger() script {
 	return newScript("ledger_merge", mergeLua)
 }
 
 // indexLedger gives the last batch, how many rows there are, and of those that changed since then ids and when.
-func indexLedger() *script {
+func indexLedger() script {
 	return newScript("ledger_index", `
 return {redis.call('GET', KEYS[2]) or '0', redis.call('ZCARD', KEYS[3]),
 	redis.call('ZRANGEBYSCORE', KEYS[3], ARGV[2], '+inf', 'WITHSCORES')}
 `)
 }
 
-func rowsLedger() *script {
+func rowsLedger() script {
 	return newScript("ledger_rows", `
 local rows = {}
 for k = 2, #KEYS do rows[k - 1] = redis.call('HGETALL', KEYS[k]) end
@@ -91,9 +91,22 @@ return rows
 // rowsAtOnce bounds one answer.
 const rowsAtOnce = 100
 
-// Rows reads the index, then the rows in pieces. One that does not open, or that went meanwhile, is left out.
+// Rows also seals a row anew that was sealed with the key before.
 func (l *sharedLedger) Rows(
 	ctx context.Context, kind string, since uint64, f func(ledger.Fields) error,
+) (ledger.Sight, error) {
+	return l.each(ctx, kind, since, func(key string, row ledger.Fields, old []any) error {
+		if err := l.s.replace(ctx, key, old); err != nil {
+			return err
+		}
+		return f(row)
+	})
+}
+
+// each reads the index, then the rows in pieces: key, row, and what open tells of it. One that does not open, or that
+// went meanwhile, is left out.
+func (l *sharedLedger) each(
+	ctx context.Context, kind string, since uint64, f func(key string, row ledger.Fields, old []any) error,
 ) (ledger.Sight, error) {
 	answer, err := l.s.run(ctx, indexLedger(), []string{l.seq, l.index(kind)}, since)
 	if err != nil {
@@ -123,7 +136,9 @@ func (l *sharedLedger) Rows(
 	return sight, nil
 }
 
-func (l *sharedLedger) piece(ctx context.Context, kind string, ids []string, f func(ledger.Fields) error) error {
+func (l *sharedLedger) piece(
+	ctx context.Context, kind string, ids []string, f func(key string, row ledger.Fields, old []any) error,
+) error {
 	var keys []string
 	for _, id := range ids {
 		keys = append(keys, l.s.key("led", kind, id))
@@ -142,10 +157,7 @@ func (l *sharedLedger) piece(ctx context.Context, kind string, ids []string, f f
 			l.s.o.OnError(fmt.Errorf("ledger: a row is left out: %w", err))
 			continue
 		}
-		if err := l.renew(ctx, l.s.key("led", kind, id), old); err != nil {
-			return err
-		}
-		if err := f(row); err != nil {
+		if err := f(keys[n], row, old); err != nil {
 			return err
 		}
 	}
@@ -187,23 +199,4 @@ func (l *sharedLedger) open(kind, id string, raw []string) (row ledger.Fields, o
 		return row, nil, errors.New("it has no name")
 	}
 	return row, old, nil
-}
-
-// renew puts what was sealed anew, where nobody has written meanwhile.
-func (l *sharedLedger) renew(ctx context.Context, key string, old []any) error {
-	if len(old) == 0 {
-		return nil
-	}
-	_, err := l.s.run(ctx, renewLedger(), []string{key}, old...)
-	return err
-}
-
-func renewLedger() *script {
-	return newScript("ledger_renew", `
-for at = 2, #ARGV, 3 do
-	if redis.call('HGET', KEYS[2], ARGV[at]) == ARGV[at + 1] then
-		redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 2])
-	end
-end
-`)
 }

@@ -114,9 +114,9 @@ func (s *Server) opened(short, field, raw string) (store.Change, bool) {
 	return c, err == nil
 }
 
-func get() *script { return newScript("get", `return redis.call('HGET', KEYS[2], ARGV[2])`) }
+func get() script { return newScript("get", `return redis.call('HGET', KEYS[2], ARGV[2])`) }
 
-func scan() *script {
+func scan() script {
 	return newScript("load", `return redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 500)`)
 }
 

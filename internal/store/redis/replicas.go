@@ -20,7 +20,7 @@ func (s *Server) Announce(ctx context.Context, value []byte, life time.Duration)
 }
 
 // announce keeps the index of those that live no longer than they do.
-func announce() *script {
+func announce() script {
 	return newScript("announce", `
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 local time = redis.call('TIME')
@@ -37,7 +37,7 @@ func (s *Server) Withdraw(ctx context.Context) error {
 	return err
 }
 
-func withdraw() *script {
+func withdraw() script {
 	return newScript("withdraw", `
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[2])
@@ -65,7 +65,7 @@ func (s *Server) Replicas(ctx context.Context) ([]Announced, error) {
 	return list, nil
 }
 
-func announced() *script {
+func announced() script {
 	return newScript("replicas", `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

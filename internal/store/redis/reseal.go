@@ -27,25 +27,42 @@ func (s *Server) Reseal(ctx context.Context) (count int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return s.sealedBefore(ctx, n, func(key string, old []any) error { return s.replace(ctx, key, old) })
+}
+
+// sealedBefore counts what was sealed with the key before: records, rows of the ledger, and the secret of the names. It
+// gives what is to be replaced below a key: field, what is there, and the same sealed anew, in turn.
+func (s *Server) sealedBefore(
+	ctx context.Context, n nature, found func(key string, old []any) error,
+) (count int, err error) {
 	sealed := n.meta["names"]
 	names, old, err := s.ring.openNames([]byte(sealed))
 	if err == nil && old {
-		err = s.replace(ctx, s.key("meta"), "names", sealed, s.ring.seal(names, "meta", "names"))
+		count++
+		err = found(s.key("meta"), []any{"names", sealed, s.ring.seal(names, "meta", "names")})
+	}
+	for _, kind := range ledger.Kinds() {
+		if err != nil {
+			return count, err
+		}
+		l := &sharedLedger{s: s, seq: s.key("led", "seq", "none")}
+		_, err = l.each(ctx, kind, 0, func(key string, _ ledger.Fields, old []any) error {
+			if len(old) == 0 {
+				return nil
+			}
+			count++
+			return found(key, old)
+		})
 	}
 	if err != nil {
-		return 0, err
+		return count, err
 	}
-	count, err = s.sealedBefore(ctx, func(key string, old []any) error { return s.replace(ctx, key, old...) })
-	for _, kind := range ledger.Kinds() { // a row is sealed anew when it is read
-		_, rowErr := s.Ledger(s.o.Replica, false).Rows(ctx, kind, 0, func(ledger.Fields) error { return nil })
-		err = errors.Join(err, rowErr)
-	}
-	return count, err
+	records, err := s.recordsBefore(ctx, found)
+	return count + records, err
 }
 
-// sealedBefore counts the records that were sealed with the key before, and gives a page of them: field, record, and
-// the same sealed anew, in turn.
-func (s *Server) sealedBefore(ctx context.Context, found func(key string, old []any) error) (count int, err error) {
+// recordsBefore is sealedBefore for the records of the buckets that this version knows.
+func (s *Server) recordsBefore(ctx context.Context, found func(key string, old []any) error) (count int, err error) {
 	for _, short := range shorts() {
 		key := s.key(short[1])
 		err := s.pages(ctx, key, func(fields []string) error {
@@ -70,9 +87,22 @@ func (s *Server) sealedBefore(ctx context.Context, found func(key string, old []
 }
 
 // replace puts what was sealed anew, where nobody has written meanwhile.
-func (s *Server) replace(ctx context.Context, key string, old ...any) error {
-	_, err := s.run(ctx, renewLedger(), []string{key}, old...)
+func (s *Server) replace(ctx context.Context, key string, old []any) error {
+	if len(old) == 0 {
+		return nil
+	}
+	_, err := s.run(ctx, replacing(), []string{key}, old...)
 	return err
+}
+
+func replacing() script {
+	return newScript("replace", `
+for at = 2, #ARGV, 3 do
+	if redis.call('HGET', KEYS[2], ARGV[at]) == ARGV[at + 1] then
+		redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 2])
+	end
+end
+`)
 }
 
 // resealBy is what Watch does while there is a key before.

@@ -12,21 +12,27 @@ if not id then return redis.error_reply('EMPTIED') end
 if id ~= ARGV[1] then return redis.error_reply('REPLACED') end
 `
 
-// script is one that runs with Server.run, which puts KEYS[1] and ARGV[1] before its own.
-type script struct {
-	name string
-	*goredis.Script
-}
+// script is one that runs with Server.run, which puts KEYS[1] and ARGV[1] before its own. Each has a name of its own.
+type script struct{ name, lua string }
 
 // newScript makes a script of Lua that begins after the prologue.
-func newScript(name, lua string) *script { return &script{name, goredis.NewScript(prologue + lua)} }
+func newScript(name, lua string) script { return script{name, lua} }
+
+// made is the script for the client, which makes a digest of the text: once.
+func (s *Server) made(sc script) *goredis.Script {
+	known, ok := s.scripts.Load(sc.name)
+	if !ok {
+		known, _ = s.scripts.LoadOrStore(sc.name, goredis.NewScript(prologue+sc.lua))
+	}
+	return known.(*goredis.Script) //nolint:forcetypeassert // the map has no other
+}
 
 // on runs the script with a client.
-func (sc *script) on(
+func (sc script) on(
 	ctx context.Context, c goredis.UniversalClient, s *Server, id string, keys []string, args ...any,
 ) (any, error) {
 	keys = append([]string{s.key("meta")}, keys...)
-	return sc.Run(ctx, c, keys, append([]any{id}, args...)...).Result()
+	return s.made(sc).Run(ctx, c, keys, append([]any{id}, args...)...).Result()
 }
 
 // nextFence is Lua for a function that gives the next fence: greater than all before, and by the server's clock, so

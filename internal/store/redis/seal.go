@@ -15,7 +15,7 @@ import (
 	"docusign-auth-proxy/internal/cause"
 )
 
-// ErrKey: what the store has was not sealed with the key at hand.
+// ErrKey means that what the store has was not sealed with the key at hand.
 var ErrKey = errors.New("the store was sealed with another store.key")
 
 const (

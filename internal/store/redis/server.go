@@ -60,6 +60,7 @@ type Server struct {
 	breaker breaker
 	mine    mine
 	slots   chan struct{} // one for each connection
+	scripts sync.Map      // by name, each a *goredis.Script
 
 	mu       sync.Mutex
 	pool     goredis.UniversalClient
@@ -140,7 +141,8 @@ func (s *Server) Known() bool {
 }
 
 // do asks one question, unless the breaker is open. The error is what a script refused with, or wraps
-// store.ErrUnreachable: that there is no value is none. A caller who has gone, or waits less long, says nothing of the server.
+// store.ErrUnreachable: that there is no value is none. A caller who has gone, or waits less long, says nothing of the
+// server.
 func (s *Server) do(
 	ctx context.Context, operation string, limit time.Duration,
 	ask func(context.Context, goredis.UniversalClient) error,
@@ -156,7 +158,7 @@ func (s *Server) do(
 	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
-	if err = s.fault(ask(asked, s.client())); err == goredis.Nil { //nolint:errorlint // a fault may wrap it: see ofSentinel
+	if err = s.fault(ask(asked, s.client())); err == goredis.Nil { //nolint:errorlint // a fault may wrap it
 		err = nil
 	}
 	s.o.Observe(operation, err, time.Since(began))
@@ -183,12 +185,12 @@ func (s *Server) takeSlot(ctx context.Context, limit time.Duration) error {
 }
 
 // run runs a script on the store that this process knows. keys come after the key of meta, which the script checks.
-func (s *Server) run(ctx context.Context, script *script, keys []string, args ...any) (answer any, err error) {
+func (s *Server) run(ctx context.Context, script script, keys []string, args ...any) (answer any, err error) {
 	return s.runWithin(ctx, s.o.Timeout, script, keys, args...)
 }
 
 func (s *Server) runWithin(
-	ctx context.Context, limit time.Duration, script *script, keys []string, args ...any,
+	ctx context.Context, limit time.Duration, script script, keys []string, args ...any,
 ) (answer any, err error) {
 	id, err := s.known()
 	if err != nil {

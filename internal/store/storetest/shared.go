@@ -95,7 +95,10 @@ func (r *reader) end(t *testing.T) store.Mark {
 	t.Helper()
 	r.stop()
 	select {
-	case <-r.ended:
+	case err := <-r.ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the feed ends with %v", err)
+		}
 	case <-time.After(patience):
 		t.Fatal("the feed does not end with its context")
 	}
