@@ -22,6 +22,9 @@ type Lease struct {
 	Release func()
 }
 
+// OfRefresh is the name of the turn at the refresh token of that name.
+func OfRefresh(name string) string { return "refresh " + name }
+
 // Local gives turns among those of this process. The zero value is ready for use.
 type Local struct {
 	mu   sync.Mutex

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/lease"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/storetest"
@@ -444,11 +445,27 @@ func TestWhatTheKeyOfBeforeMadeStillHolds(t *testing.T) {
 		t.Error("another password was made")
 	}
 	stranger := store.Share(m.Open(), shareKey(2), nil, store.Options{})
-	if err := stranger.Read(t.Context()); err != nil {
-		t.Fatal(err)
+	read := func() error {
+		if err := stranger.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, _, _, err := stranger.Refresh("anna")
+		return err
 	}
-	if _, _, _, err := stranger.Refresh("anna"); !errors.Is(err, store.ErrUnreadable) {
+	if err := read(); !errors.Is(err, store.ErrUnreadable) {
 		t.Errorf("without the key of before: %v", err)
+	}
+	turn := must[*store.Lease](t)(next.Lease(t.Context(), lease.OfRefresh("anna"), time.Minute))
+	if err := next.RenewRefresh(t.Context()); err != nil || !errors.Is(read(), store.ErrUnreadable) {
+		t.Errorf("while another exchanges the token, it is sealed anew: %v", err)
+	}
+	turn.Release()
+	_, at, _, err := next.Refresh("anna")
+	if err := errors.Join(err, next.RenewRefresh(t.Context()), read()); err != nil {
+		t.Errorf("sealed anew, the key of before is still needed: %v", err)
+	}
+	if got, then, _, _ := stranger.Refresh("anna"); got.Reveal() != "refresh" || !then.Equal(at) || at.IsZero() {
+		t.Errorf("sealed anew, it is of %v, before of %v", then, at)
 	}
 }
 

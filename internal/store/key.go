@@ -96,6 +96,18 @@ func (e either) Open(dst, nonce, sealed, bound []byte) ([]byte, error) {
 	return e.before.Open(dst, nonce, sealed, bound)
 }
 
+// renewed is what the key of before has sealed, sealed with the key of now. ok is false for all else.
+func (e either) renewed(sealed, bound []byte) (fresh []byte, ok bool) {
+	if _, err := e.AEAD.Open(nil, nil, sealed, bound); err == nil {
+		return nil, false
+	}
+	opened, err := e.before.Open(nil, nil, sealed, bound)
+	if err != nil {
+		return nil, false
+	}
+	return e.Seal(nil, nil, opened, bound), true
+}
+
 func sealer(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/lease"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -18,6 +19,7 @@ var ErrUnreadable = errors.New("the refresh token cannot be decrypted: its key f
 const (
 	refreshKey      = "refresh tokens" // purpose
 	maxRefreshToken = 16 << 10
+	renewTurn       = 10 * time.Second // at one token that is sealed anew
 )
 
 // datedMark begins a plain text with the time before the token. No token of earlier files begins so: it could not be
@@ -121,4 +123,48 @@ func (s *Store) openRefresh(name string, sealed []byte) (token secret.Text, at t
 		at, _ = time.Parse(time.RFC3339, date) // an unreadable date is an unknown one
 	}
 	return secret.New(text), at, true, nil
+}
+
+// renewRefresh seals anew the refresh tokens that the key of before has sealed, which goes some day. It takes the turn
+// of each: who exchanges one meanwhile replaces the version that he read. One whose turn another has waits for the next
+// time.
+func (s *Store) renewRefresh(ctx context.Context) error {
+	aead, err := s.keys.cipher(refreshKey, false)
+	both, changing := aead.(either)
+	if !changing {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // there are none
+		}
+		return err
+	}
+	for name, sealed := range s.refresh.all(nil) {
+		if _, old := both.renewed(sealed, []byte(name)); !old {
+			continue
+		}
+		if err := s.renewOne(ctx, both, name); err != nil && !errors.Is(err, lease.ErrBusy) {
+			return fmt.Errorf("seal a refresh token anew: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) renewOne(ctx context.Context, both either, name string) error {
+	turn, err := s.Lease(ctx, lease.OfRefresh(name), renewTurn)
+	if err != nil {
+		return err
+	}
+	defer turn.Release()
+	sealed, ok, err := s.shared.Get(ctx, bucketRefresh, name)
+	fresh, old := both.renewed(sealed, []byte(name))
+	if err != nil || !ok || !old {
+		return err
+	}
+	c := s.refresh.put(name, fresh)
+	c.If, c.Was = Unchanged, sealed
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err = s.commit(c); errors.Is(err, ErrConflict) {
+		return nil // a login came meanwhile
+	}
+	return err
 }

@@ -229,19 +229,24 @@ func (c *core) Durable() bool {
 	return !inMemory
 }
 
-// Run flushes now and then until ctx is done, and a last time then; it returns the error of that last flush.
-func (c *core) Run(ctx context.Context) error {
+// Run flushes now and then until ctx is done, and a last time then; it returns the error of that last flush. It also
+// sees to the refresh tokens that the key of before has sealed.
+func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return c.Flush()
+			return s.Flush()
 		case <-tick.C:
-		case <-c.hurry:
+		case <-s.hurry:
 		}
-		if err := c.Flush(); err != nil && !isAway(err) { // of that OnAway is told
-			c.o.OnError(err)
+		err := s.Flush()
+		if err == nil {
+			err = s.renewRefresh(ctx)
+		}
+		if err != nil && !isAway(err) { // of that OnAway is told
+			s.o.OnError(err)
 		}
 	}
 }

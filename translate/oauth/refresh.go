@@ -114,7 +114,7 @@ func (g *CodeGranter) keep(ctx context.Context, id Identity, l Login, kept keptL
 // turn waits for the lease of a user's refresh token. Who has it may ask for other scopes.
 func (g *CodeGranter) turn(ctx context.Context, id Identity) (*lease.Lease, error) {
 	for look := firstLook; ; look = min(2*look, longestLook) {
-		turn, err := g.cfg.Tokens.Lease(ctx, "refresh "+RefreshName(id), refreshLease)
+		turn, err := g.cfg.Tokens.Lease(ctx, lease.OfRefresh(RefreshName(id)), refreshLease)
 		switch {
 		case err == nil:
 			return turn, nil

@@ -173,9 +173,6 @@ func (s *Server) Log() string {
 	return string(log)
 }
 
-// Pid is that of its process.
-func (s *Server) Pid() int { return s.process.Process.Pid }
-
 // Kill ends it as a loss of power does. It may be called again.
 func (s *Server) Kill() {
 	if s.process == nil || s.process.Process == nil {
