@@ -10,15 +10,18 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/demo"
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/soapcompare"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
+	"docusign-auth-proxy/internal/store/redis/redistest"
 )
 
 func document(t *testing.T, name string) string {
@@ -68,6 +71,33 @@ func TestTheReadmesConfigurationIsGood(t *testing.T) {
 }
 
 // In running text and in the tables of causes; documents_test.go runs the command lines.
+// Redis reads its file back as the user "default", and leaves out what that one may not do.
+func TestTheUsersOfTheGuideToReplicasKeepTheDataOverARestart(t *testing.T) {
+	users := regexp.MustCompile(`(?m)^ *(user .*)$`).FindAllStringSubmatch(document(t, "docs/scale.md"), -1)
+	acl := ""
+	for _, line := range users {
+		acl += line[1] + "\n"
+	}
+	file := filepath.Join(t.TempDir(), "users.acl")
+	if err := os.WriteFile(file, []byte(acl), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := redistest.Start(t, "--aclfile", file, "--appendonly", "yes", "--appendfsync", "always")
+	s := redis.Open(redis.Options{
+		Addresses: []string{server.Addr}, Username: "proxy", Password: secret.New("PASSWORD"), Timeout: 5 * time.Second,
+		Namespace: "docusign-demo", Key: make([]byte, 32), AccountServer: "https://account-d.docusign.com", Replica: "one",
+	})
+	defer s.Close()
+	if err := s.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	server.Restart()
+	if err := s.Connect(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTheGuideToReplicasSaysWhatTheServerMustAllow holds the line for the server's users, and the configuration, to what
 // the proxy needs of them.
 func TestTheGuideToReplicasSaysWhatTheServerMustAllow(t *testing.T) {
