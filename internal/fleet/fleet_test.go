@@ -37,6 +37,7 @@ func rows() []row {
 		{5, "a refresh token due at 3 replicas at once is presented once", refreshTokensDue},
 		{6, "a token issued at one replica works at the next, and is revoked everywhere", usedAtOnce},
 		{7, "all replicas restarted together ask for nothing", restartedTogether},
+		{8, "wrong passwords at 3 replicas count as at one", wrongPasswords},
 		{9, "the store away under load: no known call fails, every call is counted", storeKilled},
 		{10, "a store that is frozen, slow or cut off holds nobody up", storeStuck},
 		{11, "a fail-over loses no issued token", failOver},
