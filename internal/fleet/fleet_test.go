@@ -34,6 +34,7 @@ func rows() []row {
 		{2, "200 users at 3 cold replicas are 200 grants", manyUsersCold},
 		{3, "replicas killed under load double and lose nothing", killedUnderLoad},
 		{4, "a replica killed between grant and settle costs one further grant", killedWithTheTurn},
+		{4, "a replica cut off between grant and settle tells of the token afterwards", cutOffWithTheTurn},
 		{5, "a refresh token due at 3 replicas at once is presented once", refreshTokensDue},
 		{6, "a token issued at one replica works at the next, and is revoked everywhere", usedAtOnce},
 		{7, "all replicas restarted together ask for nothing", restartedTogether},

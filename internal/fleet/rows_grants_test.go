@@ -115,6 +115,29 @@ func killedWithTheTurn(t *testing.T, s *stage) string {
 		f.docusign.total())
 }
 
+// cutOffWithTheTurn keeps the replica that fetches a token from telling the others of it, for two seconds.
+func cutOffWithTheTurn(t *testing.T, s *stage) string {
+	relays := make([]*relay, 3)
+	f := s.start(t, plan{replicas: 3, relays: relays})
+	holder := newProgram(byHeader, "anna@example.com", "", to(f.replicas[0].proxy))
+	f.docusign.hold("/oauth/token")
+	served := make(chan outcome, 1)
+	go func() { served <- holder.list(context.WithoutCancel(t.Context())) }()
+	await(t, "the grant was made and is not answered", f.docusign.heldIs(1))
+	relays[0].setCut(true)
+	f.docusign.release()
+	f.allGood([]outcome{<-served})
+	time.Sleep(2 * time.Second)
+	relays[0].setCut(false)
+	other := newProgram(byHeader, "anna@example.com", "", to(f.replicas[1].proxy)).list(t.Context())
+	f.allGood([]outcome{other})
+	if n := f.docusign.total(); n != 1 || other.took > 15*time.Second { // the lease has half a minute left
+		t.Errorf("%d grants, and another replica waited for %v", n, other.took)
+	}
+	return fmt.Sprintf("another replica had the token %.1f s after the line was whole again, %d grants",
+		other.took.Seconds(), f.docusign.total())
+}
+
 func (d *docusign) heldIs(n int) func() error {
 	return func() error {
 		if held := d.answersHeld(); held != n {

@@ -162,11 +162,15 @@ func (e *entry[T]) inTurn(ctx context.Context, t Turn, old *timed[T]) (s timed[T
 	e.share.count(claimedTurn)
 	r, err := e.result(&s, err)
 	settled := e.share.client.cfg.Shared.Settle(context.WithoutCancel(ctx), t, r)
+	stale := errors.Is(settled, ErrStale)
+	if settled != nil && !stale {
+		e.settleLater(t, r)
+	}
 	if err != nil || settled == nil {
 		return s, err
 	}
 	s = e.kept(s)
-	if errors.Is(settled, ErrStale) {
+	if stale {
 		e.share.count(claimedStale)
 		newer, failed := e.share.client.cfg.Shared.Claim(ctx, Wanted{t.Kind, t.Name, e.share.cold}, "")
 		if failed == nil && newer.Value != nil {
@@ -174,6 +178,26 @@ func (e *entry[T]) inTurn(ctx context.Context, t Turn, old *timed[T]) (s timed[T
 		}
 	}
 	return s, nil
+}
+
+// settleLater tells the others what came of a turn as soon as they can be reached: they wait for it until its end.
+func (e *entry[T]) settleLater(t Turn, r Result) {
+	began := e.fetches.now()
+	_ = e.fetches.start(func(ctx context.Context) { // after Close the turn ends by itself
+		ctx, cancel := context.WithTimeout(ctx, e.fetches.timeout)
+		defer cancel()
+		for sleep(ctx, e.share.jittered(busyPause)) {
+			later, passed := r, e.fetches.now().Sub(began)
+			later.Life, later.Pause = max(0, r.Life-passed), max(0, r.Pause-passed)
+			if later.Life+later.Pause == 0 {
+				later = Result{} // only the turn is given back
+			}
+			err := e.share.client.cfg.Shared.Settle(ctx, t, later)
+			if err == nil || errors.Is(err, ErrStale) {
+				return
+			}
+		}
+	})
 }
 
 // result is what the others learn of a fetch.
