@@ -52,14 +52,16 @@ func Examine(ctx context.Context, o Options) error {
 // run is one examination: it takes the findings of all checks.
 type run struct {
 	Options
-	cfg       *config.Config    // nil = nothing of it is usable
-	lost      []Finding         // what of the file cfg goes without
-	hostsFile string            // path
-	toHere    map[string]string // by host, the finding that the hosts file leads the proxy to itself
-	now       func() time.Time
-	mask      func(string) string
-	report    Report
-	broken    error // findings cannot be written
+	cfg         *config.Config    // nil = nothing of it is usable
+	lost        []Finding         // what of the file cfg goes without
+	hostsFile   string            // path
+	toHere      map[string]string // by host, the finding that the hosts file leads the proxy to itself
+	shared      bool              // the store of all replicas was found
+	sharedFault string            // the finding why it cannot be used; "" = it can
+	now         func() time.Time
+	mask        func(string) string
+	report      Report
+	broken      error // findings cannot be written
 }
 
 func newRun(o Options) *run {
@@ -87,7 +89,7 @@ func (c *run) check(ctx context.Context) {
 		c.checkMachine(ctx)
 		c.skip("online", "", "DocuSign is not asked, since --offline was given", "")
 	default:
-		n := c.connect()
+		n := c.connect(ctx)
 		defer n.close()
 		c.checkMachine(ctx)
 		n.checkNetwork(ctx)

@@ -40,6 +40,8 @@ func (c *network) checkIntegrations(ctx context.Context) {
 		case because != "":
 			c.skip("grant", in.Name, words.Count(len(in.People()), "user", "users")+
 				" not looked at: the account server cannot be asked", because)
+		case codeGrant(*in) && c.cfg.Store.Redis != nil:
+			c.eachUser(ctx, in, in.Users, (*visit).examineLogin)
 		default:
 			acted := principals(in)
 			asked := acted[:min(len(acted), mostPrincipals)]

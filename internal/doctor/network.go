@@ -49,7 +49,7 @@ type network struct {
 }
 
 // connect makes the way to DocuSign.
-func (c *run) connect() *network {
+func (c *run) connect(ctx context.Context) *network {
 	dialer := app.DialerOf(c.cfg)
 	n := &network{run: c, transport: app.TransportOf(c.cfg, dialer), lookup: net.DefaultResolver,
 		blocked: map[egress.Host]string{}, told: map[string]string{}}
@@ -62,16 +62,23 @@ func (c *run) connect() *network {
 	n.http = &http.Client{Transport: n.transport, Timeout: 20 * time.Second,
 		// A redirect would carry the credential to a host nobody vetted.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	n.openStore()
+	n.openStore(ctx)
 	n.oauth = app.OAuthOf(c.cfg, n.store, n.transport)
 	return n
 }
 
 // openStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
-func (c *network) openStore() {
+func (c *network) openStore(ctx context.Context) {
 	c.store = store.Memory()
+	if !slices.ContainsFunc(c.cfg.Integrations, codeGrant) {
+		return
+	}
+	if c.cfg.Store.Redis != nil {
+		c.openShared(ctx)
+		return
+	}
 	path, admin := c.cfg.Store.File, "http://"+c.cfg.Listen.Admin+"/"
-	if _, err := os.Stat(path); err != nil || !slices.ContainsFunc(c.cfg.Integrations, codeGrant) {
+	if _, err := os.Stat(path); err != nil {
 		return // nobody has logged in yet; the doctor makes no files
 	}
 	kept, err := store.Open(path, store.Options{Timeout: storeTimeout})
@@ -101,9 +108,7 @@ func (c *network) close() {
 		c.oauth.Close()
 	}
 	c.transport.CloseIdleConnections()
-	if err := c.store.Close(); err != nil {
-		fmt.Fprintln(c.Log, "store:", err)
-	}
+	c.logClose(c.store.Close())
 }
 
 // checkNetwork looks at the way to the account server and the default site, and at the clock.

@@ -3,10 +3,12 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store/redis"
+	"docusign-auth-proxy/translate/oauth"
 )
 
 // checkStore looks at the server that all replicas share, in the order in which things fail there, and at the replicas.
@@ -27,15 +29,56 @@ func (c *run) checkStore(ctx context.Context) {
 			fault = told
 		}
 	}
+	c.shared, c.sharedFault = server.Known(), fault
 	switch {
 	case fault != "":
 		c.skip("replicas", name, "they are listed in the store", fault)
 	case server.Known():
 		c.checkReplicas(ctx, server)
 	}
-	if err := server.Close(); err != nil {
-		fmt.Fprintln(c.Log, "store:", err)
+	c.logClose(server.Close())
+}
+
+// openShared reads the store of all replicas, to look for logins in it. It makes none.
+func (c *network) openShared(ctx context.Context) {
+	const away = "their logins are in the store of all replicas, which cannot be read"
+	if c.sharedFault != "" {
+		c.logins = Finding{Found: away, Because: c.sharedFault}
+		return
 	}
+	if !c.shared {
+		return // nobody has logged in yet
+	}
+	ctx, cancel := context.WithTimeout(ctx, netTimeout)
+	defer cancel()
+	_, kept := app.ShareState(c.cfg)
+	if err := kept.Read(ctx); err != nil {
+		c.logins.Found = away + ": " + err.Error()
+		c.logClose(kept.Close())
+		return
+	}
+	c.store = kept
+}
+
+// examineLogin looks for a login in the store of all replicas. It is not tried: the token in it may rotate, and the
+// replicas exchange it.
+func (v *visit) examineLogin(ctx context.Context) (goOn bool) {
+	id, err := v.identity(ctx)
+	if err != nil {
+		return v.refused(ctx, err)
+	}
+	v.id = id
+	_, at, ok, err := v.store.Refresh(oauth.RefreshName(id))
+	if err != nil || !ok {
+		none := &oauth.GrantError{Kind: oauth.LoginRequired, Identity: id, Description: "this user has not logged in yet"}
+		if err != nil {
+			none.Description = err.Error()
+		}
+		return v.refused(ctx, none)
+	}
+	v.ok("grant", v.subject, fmt.Sprintf("the store of all replicas has the login of %s, renewed %s; it is not tried here",
+		id.Subject, at.UTC().Format(time.DateOnly)))
+	return true
 }
 
 // storeFinding is a finding about the server, with the texts of its row.
@@ -82,5 +125,11 @@ func (c *run) checkReplicas(ctx context.Context, server *redis.Server) {
 	}
 	if len(differing) == 0 {
 		c.ok(check, subject, fmt.Sprintf("%d alive, with this configuration and version", len(list.List)))
+	}
+}
+
+func (c *run) logClose(err error) {
+	if err != nil {
+		fmt.Fprintln(c.Log, "store:", err)
 	}
 }

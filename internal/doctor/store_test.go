@@ -20,8 +20,12 @@ import (
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
 	"docusign-auth-proxy/internal/store/redis/redistest"
+	"docusign-auth-proxy/translate/oauth"
 )
 
 const storeSecret = "canary-store-password"
@@ -161,6 +165,57 @@ func TestAStoreThatIsWell(t *testing.T) {
 	}
 }
 
+// Anna has logged in, Ben has not.
+func TestLoginsAreLookedForInTheStoreOfAllReplicas(t *testing.T) {
+	s := redistest.Start(t, "--appendonly", "yes")
+	const key, anna, ben = "4a9c2b1e-7d3f-4e5a-8b6c-1f2e3d4c5b6a", "11111111-2222-4333-8444-555555555555",
+		"22222222-2222-4333-8444-555555555555"
+	with := func(storeKey byte) *config.Config {
+		cfg := sharing(t, s.Addr, storeKey)
+		cfg.Integrations = []integration.Integration{{Name: "erp", Mode: integration.Translate,
+			Grant: integration.AuthorizationCode, Users: []integration.User{
+				{Username: "anna@example.com", UserID: anna}, {Username: "ben@example.com", UserID: ben},
+			}}}
+		cfg.Integrations[0].OAuth.ClientID = key
+		return cfg
+	}
+	look := func(cfg *config.Config) *Report {
+		return examine(cfg, func(c *run) {
+			c.checkStore(t.Context())
+			n := c.connect(t.Context())
+			defer n.close()
+			n.checkIntegrations(t.Context())
+		})
+	}
+	if f := findingOf(look(with(7)), "grant"); f.Status != Fail {
+		t.Errorf("in a store that nobody has made yet: %+v", f)
+	}
+	if keys := size(t, s.Addr); keys != 0 {
+		t.Fatalf("the doctor made %d keys", keys)
+	}
+	err := app.WithSharedState(t.Context(), with(7), func(kept *store.Store) error {
+		return kept.PutRefresh(oauth.RefreshName(oauth.Identity{Issuer: key, Subject: anna}), secret.New("refresh"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]Finding{}
+	for _, f := range look(with(7)).Findings {
+		if f.Check == "grant" {
+			told[f.Subject] = f
+		}
+	}
+	if f := told["erp anna@example.com"]; f.Status != OK || !strings.Contains(f.Found, time.Now().UTC().Format("2006-01-")) {
+		t.Errorf("of the one who has logged in it says %+v", f)
+	}
+	if f := told["erp ben@example.com"]; f.Status != Fail || !strings.Contains(f.Next, "--user ben@example.com") {
+		t.Errorf("of the one who has not it says %+v", told)
+	}
+	if f := findingOf(look(with(8)), "grant"); f.Status != Skipped || !strings.Contains(f.Found, "cannot be read") {
+		t.Errorf("with another key: %+v", f)
+	}
+}
+
 func TestAStoreIsNotAskedOffline(t *testing.T) {
 	r := examine(sharing(t, "127.0.0.1:1", 7), func(c *run) {
 		c.Offline = true
@@ -176,6 +231,23 @@ func production(cfg *config.Config) *config.Config {
 	other := *cfg
 	other.AccountServer.Host = cfg.Site.Host
 	return &other
+}
+
+// size is how many keys a server has.
+func size(t *testing.T, addr string) (keys int) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err = fmt.Fprint(c, "DBSIZE\r\n"); err == nil {
+		_, err = fmt.Fscanf(c, ":%d", &keys)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 // strange is a server with keys of another program where the store would lie.

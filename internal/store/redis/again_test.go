@@ -77,6 +77,10 @@ func TestAFailOverThatForgotGetsBackWhatReplicasCommitted(t *testing.T) {
 	if got := all(t, fresh); !maps.Equal(got, want) {
 		t.Errorf("there is %v, want %v", got, want)
 	}
+	err := a.Follow(t.Context(), from, func([]store.Change, store.Mark) {})
+	if got := all(t, fresh); !maps.Equal(got, want) || !errors.Is(err, store.ErrGap) {
+		t.Errorf("a second time there is %v, want %v: %v", got, want, err)
+	}
 }
 
 func TestACommitWaitsForACopy(t *testing.T) {
