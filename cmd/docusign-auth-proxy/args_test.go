@@ -101,7 +101,7 @@ func TestAMissingConfigurationIsToldAlikeEverywhere(t *testing.T) {
 	given := map[string]string{
 		"capture start": "--integration billing", "soap test-envelope": "--to anna@example.com", "tokens revoke": "--all",
 		"pins forget": "--all", "soap journal settle": "--all", "discover": "--out docusign-auth-proxy.yaml",
-		"capture delete": "3f9a0c2b71de",
+		"capture delete": "3f9a0c2b71de", "store copy": "--to other.db",
 	}
 	eachCommand(newRoot(), func(c *cobra.Command) {
 		path := strings.TrimPrefix(c.CommandPath(), "docusign-auth-proxy ")
