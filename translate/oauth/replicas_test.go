@@ -464,6 +464,31 @@ func TestAHolderWhoSleptTakesWhatTheNewerTurnWrote(t *testing.T) {
 	f.wantGrants(2)
 }
 
+func TestATurnWhoseEndTheStoreDidNotHearIsSettledLater(t *testing.T) {
+	f := newFleet(t, miniredis.RunT(t).Addr())
+	cutOff := f.replica(func(cfg *oauth.Config) {
+		deaf := &deafStore{Shared: cfg.Shared}
+		deaf.times.Store(2)
+		cfg.Shared = deaf
+	})
+	f.wantSame([]*oauth.Client{cutOff}, person(fleetAnna))
+	f.wantSame([]*oauth.Client{f.replica(), cutOff}, person(fleetAnna)) // long before the turn would end by itself
+	f.wantGrants(1)
+}
+
+// deafStore does not hear the first ends of turns.
+type deafStore struct {
+	oauth.Shared
+	times atomic.Int64
+}
+
+func (d *deafStore) Settle(ctx context.Context, t oauth.Turn, r oauth.Result) error {
+	if d.times.Add(-1) >= 0 {
+		return errors.New("no answer")
+	}
+	return d.Shared.Settle(ctx, t, r)
+}
+
 // after asks only when its context has ended.
 type after struct {
 	ctx  context.Context
