@@ -45,7 +45,7 @@ func sharedLedger(ctx context.Context, cfg *config.Config, onError func(error)) 
 	l *ledger.Ledger, others []admin.Replica, err error,
 ) {
 	name := replicaName()
-	server := OpenRedis(cfg, redis.Options{Replica: name, OnError: onError})
+	server := OpenRedis(cfg, redis.Options{Replica: name, LooksOnly: true, OnError: onError})
 	defer func() { err = errors.Join(err, server.Close()) }()
 	if err = server.Connect(ctx); err != nil {
 		return nil, nil, err

@@ -70,6 +70,7 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 				p.metrics.CountUnreadable()
 			}
 		},
+		OnRefused: s.refused,
 	})
 	s.check.examine, s.check.config, s.check.log = s.server.Examine, p.path, p.log
 	s.Store = store.Share(s.server, config.Bytes(cfg.Store.Key), config.Bytes(cfg.Store.PreviousKey), store.Options{
@@ -116,11 +117,25 @@ func (s *shared) away(err error) {
 		s.back()
 		return
 	}
+	s.lacks(err, "the store of all replicas is away")
+}
+
+// refused is told when the store begins to refuse changes, and with nil when it takes them again: who follows it does
+// not notice.
+func (s *shared) refused(err error) {
+	if err == nil {
+		s.log.Info("the store of all replicas takes changes again", "store", s.cfg.Redis.Namespace)
+		return
+	}
+	s.lacks(err, "the store of all replicas takes no changes")
+}
+
+func (s *shared) lacks(err error, what string) {
 	id, fill := cause.StoreUnreachable, []string(nil)
 	if known, ok := errors.AsType[cause.Explained](err); ok {
 		id, fill = known.Row()
 	}
-	advised(s.log, id, fill...).Error("the store of all replicas is away", "error", err,
+	advised(s.log, id, fill...).Error(what, "error", err,
 		"effect", "calls go on with what this replica knows; what only the store knows is answered with 503")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,26 +36,31 @@ func (b *breaker) state() (turn uint64, err error) {
 	return b.turns, b.err
 }
 
-// note takes how a question ended that was asked in a turn. What was asked before the last probe says nothing new.
-func (b *breaker) note(turn uint64, err error) {
+// note takes how a question ended that was asked in a turn, and tells whether it opened the breaker. What was asked
+// before the last probe says nothing new.
+func (b *breaker) note(turn uint64, err error) (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case !away(err):
 		b.last = time.Now()
 	case turn == b.turns:
+		opened = b.err == nil
 		b.set(err)
 	}
+	return opened
 }
 
-// probed takes how a probe ended.
-func (b *breaker) probed(err error) {
+// probed takes how a probe ended, and gives why the breaker was open.
+func (b *breaker) probed(err error) (before error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err == nil {
 		b.last = time.Now()
 	}
+	before = b.err
 	b.set(err)
+	return before
 }
 
 func (b *breaker) set(err error) {
@@ -115,14 +121,25 @@ func (s *Server) probe(ctx context.Context) {
 	if err == nil {
 		err = s.recognise(n)
 	}
+	if _, away := s.breaker.state(); err == nil && refuses(away) {
+		err = s.fault(trying().Run(asked, s.client(), []string{s.key("probe")}).Err())
+	}
 	s.o.Observe("probe", err, time.Since(began))
 	if ctx.Err() != nil {
 		return
 	}
-	s.breaker.probed(err)
+	if before := s.breaker.probed(err); err == nil && refuses(before) {
+		s.o.OnRefused(nil)
+	}
 	if wrongServer(err) {
 		s.renew()
 	}
+}
+
+// refuses tells the error of a server that answers, and takes no changes: one that only reads does not notice.
+func refuses(err error) bool {
+	f, ok := errors.AsType[*Fault](err)
+	return ok && slices.Contains([]cause.ID{cause.StoreFull, cause.StoreDisk, cause.StoreRight}, f.row)
 }
 
 // wrongServer tells whether a server that answers has to be looked for anew, as another one may have the name by now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +90,9 @@ return {redis.call('HGETALL', KEYS[1]), info}
 
 // begin makes a store. Of several replicas that find none, one makes it.
 func (s *Server) begin(ctx context.Context) (nature, error) {
+	if s.o.LooksOnly {
+		return nature{}, fmt.Errorf("%w: no replica has made a store in it, or somebody emptied it", store.ErrEmptied)
+	}
 	names := make([]byte, keySize)
 	_, _ = rand.Read(names) // documented never to fail
 	keys := []string{s.key("meta"), s.key("feed"), s.key("restore")}

@@ -239,6 +239,64 @@ func TestAServerThatBecomesAReplicaIsAway(t *testing.T) {
 	eventually(t, "it takes changes again", func() bool { _, err := s.Commit(t.Context(), put); return err == nil })
 }
 
+// It answers, and all that only reads works: a probe that reads would find it well once a second.
+func TestAServerThatTakesNoChangesIsAwayUntilItTakesThem(t *testing.T) {
+	server := redistest.Start(t)
+	raw, o := rawClient(t, server.Addr), options(server.Addr)
+	told := make(chan error, 10)
+	o.OnRefused = func(err error) { told <- err }
+	s := connect(t, o)
+	go s.Watch(t.Context())
+	if err := raw.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
+		t.Fatal(err)
+	}
+	put := []store.Change{{Bucket: "tokens", Key: "a", Value: []byte("1")}}
+	if _, err := s.Commit(t.Context(), put); !errors.Is(err, store.ErrUnreachable) {
+		t.Fatal(err)
+	}
+	known, ok := errors.AsType[cause.Explained](<-told)
+	if !ok {
+		t.Fatal("it does not say why")
+	}
+	if row, _ := known.Row(); row != cause.StoreFull {
+		t.Errorf("it says row %d", row)
+	}
+	for range 30 { // some probes
+		if s.State().Err == nil {
+			t.Fatal("the server is full, and it is not seen")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := raw.ConfigSet(t.Context(), "maxmemory", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; err != nil || len(told) > 0 {
+		t.Errorf("told %v, and %d more", err, len(told))
+	}
+	if _, err := s.Commit(t.Context(), put); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhoLooksOnlyMakesNoStore(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, addr string) {
+		o := options(addr)
+		o.LooksOnly = true
+		s := redis.Open(o)
+		defer s.Close()
+		if err := s.Connect(t.Context()); !errors.Is(err, store.ErrEmptied) {
+			t.Errorf("the error is %v", err)
+		}
+		if n := rawClient(t, addr).DBSize(t.Context()).Val(); n != 0 {
+			t.Errorf("it made %d keys", n)
+		}
+		connect(t, options(addr))
+		if err := s.Connect(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // eventually waits for what other processes do.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()

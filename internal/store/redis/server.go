@@ -38,12 +38,16 @@ type Options struct {
 	AccountServer string // origin: demo and production must not share a store
 	Replica       string // the name of this process among all, never used before
 
+	LooksOnly   bool          // Connect makes no store where there is none: one that was emptied could not be restored
 	Timeout     time.Duration // bound of one question
 	Connections int           // at most, besides one for the feed; 0 means 8
 	// Observe is told of every question: how it ended (nil, or the error) and how long it took. nil = nobody.
 	Observe func(operation string, err error, took time.Duration)
 	// OnError is told of a record that this key did not seal for its place: it is left out. nil = nobody.
 	OnError func(error)
+	// OnRefused is told when the server begins to refuse changes although it answers, and with nil when it takes them
+	// again. nil = nobody.
+	OnRefused func(error)
 }
 
 // Sentinel says what to ask sentinels for.
@@ -76,6 +80,9 @@ func Open(o Options) *Server {
 	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
+	}
+	if o.OnRefused == nil {
+		o.OnRefused = func(error) {}
 	}
 	if o.Connections == 0 {
 		o.Connections = 8
@@ -163,7 +170,9 @@ func (s *Server) do(
 	}
 	s.o.Observe(operation, err, time.Since(began))
 	if until, ok := ctx.Deadline(); ctx.Err() == nil && !(ok && until.Before(began.Add(limit)) && late(err)) {
-		s.breaker.note(turn, err)
+		if s.breaker.note(turn, err) && refuses(err) {
+			s.o.OnRefused(err)
+		}
 	}
 	return err
 }
