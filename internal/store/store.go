@@ -1,7 +1,7 @@
 // Package store keeps the little state that must outlive the process: issued tokens and passwords, learned user and
 // account ids, pinned password hashes, refresh tokens, return addresses of signers and the ledger's rows, in one bbolt
-// file of mode 0600. It must never hold an issued or refresh token in clear, touch the disk on a look-up, or replace a
-// file it cannot read.
+// file of mode 0600, or in a store that replicas share and whose feed it follows. It must never hold an issued or
+// refresh token in clear, touch disk or network on a look-up that memory can answer, or replace what it cannot read.
 // internal/app opens it; translate, proxy and the ledger use it, each through the few methods it needs.
 package store
 

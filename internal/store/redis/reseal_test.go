@@ -88,3 +88,51 @@ func keysFinding(t *testing.T, s *redis.Server) (found redis.Finding) {
 	}
 	return found
 }
+
+// Each step restarts one of two replicas with the keys of the next one, as docs/scale.md says.
+func TestAKeyIsChangedOneReplicaAfterTheOther(t *testing.T) {
+	const first, second = 7, 9
+	addr := redistest.Mini(t).Addr()
+	unread := 0
+	replica := func(key, before byte) *redis.Server {
+		o := options(addr)
+		o.Key, o.OnError = bytes.Repeat([]byte{key}, 32), func(error) { unread++ }
+		if before != 0 {
+			o.PreviousKey = bytes.Repeat([]byte{before}, 32)
+		}
+		return connect(t, o)
+	}
+	want := map[string]string{}
+	for n, keys := range [][2][2]byte{ // key and previous_key of each
+		{{first}, {first}},
+		{{first, second}, {first}},
+		{{first, second}, {first, second}},
+		{{second, first}, {first, second}},
+		{{second, first}, {second, first}},
+		{{second}, {second, first}},
+		{{second}, {second}},
+	} {
+		both := []*redis.Server{replica(keys[0][0], keys[0][1]), replica(keys[1][0], keys[1][1])}
+		for i, s := range both {
+			c := put(fmt.Sprint("step ", n, " replica ", i), "value")
+			must(t)(s.Commit(t.Context(), []store.Change{c}))
+			want[c.Key] = "value"
+		}
+		for i, s := range both {
+			if got := all(t, s); !maps.Equal(got, want) || unread > 0 {
+				t.Fatalf("step %d: replica %d has %d records of %d", n, i, len(got), len(want))
+			}
+			if keys[i][1] == 0 {
+				continue
+			}
+			if _, err := s.Reseal(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	early := replica(first+4, second)
+	must(t)(early.Commit(t.Context(), []store.Change{put("early", "value")}))
+	if got := all(t, replica(second, 0)); !maps.Equal(got, want) || unread == 0 {
+		t.Errorf("a replica that was never told of the new key reads what is sealed with it: %d records", len(got))
+	}
+}
