@@ -1,6 +1,6 @@
 // Package redis is the store that replicas share: Redis or Valkey, from version 7.0. It must never give the server a
 // secret or a name in clear, believe a server that lost or replaced what it had, or hold a caller up for longer than
-// Options.Timeout.
+// Options.Timeout, and in a crowd crowdTime as long.
 // internal/app opens it; package store keeps its records in it, translate/oauth, translate and the ledger share through
 // it what the account server limits, what guesses cost and what was counted.
 package redis
