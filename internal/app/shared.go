@@ -86,6 +86,10 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 	defer cancel()
 	if err := s.Read(ctx); err != nil {
 		if !away(err) {
+			if known, ok := errors.AsType[cause.Explained](err); ok {
+				id, fill := known.Row()
+				err = fmt.Errorf("%w (%s)", err, id.Next(append(fill, "config", p.path)...))
+			}
 			return nil, errors.Join(fmt.Errorf("store: %w", err), s.server.Close())
 		}
 	}

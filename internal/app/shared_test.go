@@ -167,7 +167,7 @@ func TestAStartWithTheKeyOfAnotherStoreEnds(t *testing.T) {
 			t.Errorf("a check asks the server: %v", problems)
 		}
 		_, err := app.New(holder, slog.New(slog.DiscardHandler), app.Hooks{})
-		if err == nil || !strings.Contains(err.Error(), "key") {
+		if err == nil || !strings.Contains(err.Error(), "(take the store.key of the other replicas") {
 			t.Errorf("the error is %v", err)
 		}
 	})

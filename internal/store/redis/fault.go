@@ -86,6 +86,8 @@ func (s *Server) rowOf(err error) (cause.ID, []string) {
 		return row, nil
 	case strings.Contains(text, "cluster support disabled"):
 		return cause.StoreNoCluster, nil
+	case s.o.Sentinel != nil && strings.Contains(text, "unknown command 'sentinel'"):
+		return cause.StoreAway, []string{"detail", "it is no sentinel, and store.redis has sentinel"}
 	}
 	return cause.StoreAway, []string{"detail", cut(text)}
 }

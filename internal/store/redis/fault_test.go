@@ -55,7 +55,7 @@ func TestWhatIsWrongWithAServerIsNamed(t *testing.T) {
 		"it wants a certificate":   {clients.Addr, withTLS(believes), cause.StoreWantsCertificate, ""},
 		"no node of a cluster":     {plain.Addr, func(o *redis.Options) { o.Cluster = true }, cause.StoreNoCluster, ""},
 		"a cluster without slots":  {cluster.Addr, nil, cause.StoreAway, "CLUSTERDOWN"},
-		"sentinels do not know it": {plain.Addr, withSentinel, cause.StoreAway, ""},
+		"it is no sentinel":        {plain.Addr, withSentinel, cause.StoreAway, "it is no sentinel"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
