@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	goredis "github.com/redis/go-redis/v9"
+	"gopkg.in/yaml.v3"
+
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/app/apptest"
@@ -16,9 +19,6 @@ import (
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis/redistest"
 	"docusign-auth-proxy/translate/oauth"
-
-	goredis "github.com/redis/go-redis/v9"
-	"gopkg.in/yaml.v3"
 )
 
 // onShared gives the configuration of a clinic a store that replicas share.

@@ -13,8 +13,8 @@ import (
 
 // commit has KEYS: meta, feed, the hashes; ARGV: id, the end that the feed must have, empty for any, then for each
 // change the number of its hash, its condition, its field, the tag that it must have, the record, and when it was
-// committed before. All is checked before anything is written. Followers get a large commit in pieces, as Lua passes a few
-// thousand arguments at most.
+// committed before. All is checked before anything is written. Followers get a large commit in pieces, as Lua passes a
+// few thousand arguments at most.
 func commit() script {
 	return newScript("commit", feedEnd+`
 local function tag(at)

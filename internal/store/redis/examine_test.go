@@ -105,7 +105,7 @@ func TestRightsAreAskedForWithCompleteCalls(t *testing.T) {
 	raw := rawClient(t, redistest.Start(t).Addr)
 	for _, call := range redis.Calls() {
 		words := []any{"COMMAND", "GETKEYS"}
-		for _, word := range strings.Fields(call) {
+		for word := range strings.FieldsSeq(call) {
 			words = append(words, word)
 		}
 		if slices.Contains([]string{"wait 0 0", "info", "time"}, call) {
