@@ -193,8 +193,8 @@ func tokenPanels() []*dashboard.PanelBuilder {
 		curves(about{
 			title: "Age of tokens, and how many", unit: "none", width: 6, limits: above(1e3, 1e4),
 			anchor: "docusigntokenrefreshfailing",
-			what: "Live access tokens in memory, one for each user that was active in the last hour (of replicas, those of the " +
-				"one that has most), and the age of the oldest.",
+			what: "Live access tokens in memory, one for each user that was active in the last hour (of replicas, those of " +
+				"the one that has most), and the age of the oldest.",
 			red: "ten thousand users at once: check that user names are not made up by a program.",
 		},
 			query{once("integration", in("docusign_auth_proxy_live_tokens")), "{{integration}}"},

@@ -1,9 +1,17 @@
 package main
 
-import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
+import (
+	"slices"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
 
 // storePanels are about the store that replicas share; they are empty where each proxy has a file.
 func storePanels() []*dashboard.PanelBuilder {
+	return slices.Concat(storeReached(), storeAsked(), storeFaults())
+}
+
+func storeReached() []*dashboard.PanelBuilder {
 	return []*dashboard.PanelBuilder{
 		history(about{
 			title: "Store reached", unit: "none", width: 6, limits: below(1, 1), anchor: "docusignstoreunreachable",
@@ -37,6 +45,11 @@ func storePanels() []*dashboard.PanelBuilder {
 			query{aggregate("max", "store", replicasOf(of("docusign_auth_proxy_replicas"))), "{{store}}: in the store"},
 			query{aggregate("sum", "store", of(storeInfo)), "{{store}}: that Prometheus reaches"},
 		).NoValue(unshared),
+	}
+}
+
+func storeAsked() []*dashboard.PanelBuilder {
+	return []*dashboard.PanelBuilder{
 		logarithmic(about{
 			title: "How long the store takes", unit: "s", width: 8, limits: above(.05, .25), anchor: "docusignstoreunreachable",
 			what: "What 1 % of the questions to the store exceed, by what is asked. Calls with a token in memory ask nothing. " +
@@ -67,6 +80,11 @@ func storePanels() []*dashboard.PanelBuilder {
 		}, query{
 			sum("kind, result", rate(of("docusign_auth_proxy_shared_claims_total"))) + " > 0", "{{kind}}: {{result}}",
 		}).NoValue(unshared),
+	}
+}
+
+func storeFaults() []*dashboard.PanelBuilder {
+	return []*dashboard.PanelBuilder{
 		table(about{
 			title: "What is wrong with the store and the replicas", unit: "short", width: 8, limits: above(1, 1),
 			anchor: "docusignstoredoubtful",

@@ -60,7 +60,7 @@ func strict(t *testing.T) runtime.Decoder {
 
 func documents(t *testing.T, name string) [][]byte {
 	t.Helper()
-	data := []byte(nil)
+	var data []byte
 	if name == chart {
 		data = rendered(t, nil)
 	} else {
