@@ -139,7 +139,7 @@ func (s *shared) lacks(err error, what string) {
 	if known, ok := errors.AsType[cause.Explained](err); ok {
 		id, fill = known.Row()
 	}
-	advised(s.log, id, fill...).Error(what, "error", err,
+	advised(s.log, id, fill...).Error(what, "error", err, //nolint:sloglint // one of the two sentences of its callers
 		"effect", "calls go on with what this replica knows; what only the store knows is answered with 503")
 }
 

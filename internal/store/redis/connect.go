@@ -44,7 +44,7 @@ func (s *Server) Connect(ctx context.Context) error {
 	}
 	if ctx.Err() == nil {
 		err = s.explain(ctx, err)
-		s.breaker.probed(err)
+		_ = s.breaker.probed(err) // what was wrong before is told by who asks
 	}
 	if wrongServer(err) {
 		s.renew()
