@@ -128,12 +128,26 @@ func (s *Server) probe(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	if errors.Is(err, store.ErrEmptied) {
+		s.miss(ctx)
+	}
 	if before := s.breaker.probed(err); err == nil && refuses(before) {
 		s.o.OnRefused(nil)
 	}
 	if wrongServer(err) {
 		s.renew()
 	}
+}
+
+// missedFor is how long after the last replica that knows it nobody takes an emptied store for a new one.
+const missedFor = time.Minute
+
+// miss leaves a note in an emptied server, so that a replica that starts now does not make a new store there: then the
+// one that was could not be restored. That it cannot be left changes nothing.
+func (s *Server) miss(ctx context.Context) {
+	asked, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	s.o.Observe("miss", s.fault(s.client().Set(asked, s.key("missed"), "", missedFor).Err()), 0)
 }
 
 // refuses tells the error of a server that answers, and takes no changes: one that only reads does not notice.

@@ -95,7 +95,7 @@ func (s *Server) begin(ctx context.Context) (nature, error) {
 	}
 	names := make([]byte, keySize)
 	_, _ = rand.Read(names) // documented never to fail
-	keys := []string{s.key("meta"), s.key("feed"), s.key("restore")}
+	keys := []string{s.key("meta"), s.key("feed"), s.key("restore"), s.key("missed")}
 	err := s.fault(makeMeta().Run(ctx, s.client(), keys, s.newMeta(rand.Text(), names)...).Err())
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		return nature{}, err
@@ -111,9 +111,9 @@ func (s *Server) newMeta(id string, names []byte) []any {
 	}
 }
 
-// makeMeta leaves a store alone that is there, or that Restore is filling.
+// makeMeta leaves a store alone that is there, that Restore is filling, or that a running replica misses.
 func makeMeta() *goredis.Script {
-	return goredis.NewScript(`if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then return end
+	return goredis.NewScript(`if redis.call('EXISTS', KEYS[1], KEYS[3], KEYS[4]) > 0 then return end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 redis.call('XADD', KEYS[2], '*', 'begun', '')`)
 }

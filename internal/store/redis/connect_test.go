@@ -138,6 +138,35 @@ func TestAServerThatLostOrReplacedTheStoreIsNotBelieved(t *testing.T) {
 	})
 }
 
+func TestWhoStartsAtAnEmptiedServerMakesNoStoreWhileSomebodyMissesOne(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, addr string) {
+		running, raw := connect(t, options(addr)), rawClient(t, addr)
+		go running.Watch(t.Context())
+		if err := raw.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := running.End(t.Context()); !errors.Is(err, store.ErrEmptied) {
+			t.Fatalf("the running one says %v", err)
+		}
+		const missed = "{test}:missed"
+		eventually(t, "somebody misses the store", func() bool { return raw.Exists(t.Context(), missed).Val() == 1 })
+		newcomer := redis.Open(options(addr))
+		defer newcomer.Close()
+		if err := newcomer.Connect(t.Context()); !errors.Is(err, store.ErrEmptied) {
+			t.Errorf("the newcomer says %v", err)
+		}
+		if left := raw.PTTL(t.Context(), missed).Val(); left <= 0 || left > time.Hour {
+			t.Errorf("the note is there for %s", left)
+		}
+		if err := running.Restore(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := newcomer.Connect(t.Context()); err != nil {
+			t.Errorf("after the store is back the newcomer says %v", err)
+		}
+	})
+}
+
 func TestTheBreakerTellsEverybodyUntilAProbeSucceeds(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "yes")
 	var mu sync.Mutex
