@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/config"
@@ -30,6 +31,9 @@ type shared struct {
 	log     *slog.Logger
 	check   storeCheck
 	back    func() // called when the store is there again; must not wait
+
+	read atomic.Bool // it was, since the start
+	told cause.ID    // why it is away, as the log has it; 0 = it is not
 }
 
 // openState opens what outlives the process: the store, and in it the ledger.
@@ -114,14 +118,22 @@ func (s *shared) retry() {
 	}
 }
 
-// away is told when the store goes away, and with nil when it is back.
+// away is told when the store goes away, and with nil when it is back, by one goroutine at a time. The text of the error
+// changes while an outage goes on: who reads the log wants to know only that something else is to be done.
 func (s *shared) away(err error) {
-	if err == nil {
+	id, _ := rowOf(err)
+	switch {
+	case err == nil:
+		s.read.Store(true)
+		s.told = 0
 		s.log.Info("the store of all replicas is followed", "store", s.cfg.Redis.Namespace)
 		s.back()
-		return
+	case errors.Is(err, store.ErrGap):
+		s.log.Warn("the feed of changes was trimmed; everything is read anew", "error", err)
+	case id != s.told:
+		s.told = id
+		s.lacks(err, "the store of all replicas is away")
 	}
-	s.lacks(err, "the store of all replicas is away")
 }
 
 // refused is told when the store begins to refuse changes, and with nil when it takes them again: who follows it does
@@ -135,12 +147,24 @@ func (s *shared) refused(err error) {
 }
 
 func (s *shared) lacks(err error, what string) {
-	id, fill := cause.StoreUnreachable, []string(nil)
-	if known, ok := errors.AsType[cause.Explained](err); ok {
-		id, fill = known.Row()
+	id, fill := rowOf(err)
+	effect := "calls go on with what this replica knows; what only the store knows is answered with 503"
+	switch {
+	case s.read.Load():
+	case s.cfg.ColdStart == coldServe:
+		effect = "this replica has read nothing yet: calls that need no store go on, all others are answered with 503"
+	default:
+		effect = "this replica is not ready: it has read nothing yet, and store.cold_start has it wait"
 	}
-	advised(s.log, id, fill...).Error(what, "error", err, //nolint:sloglint // one of the two sentences of its callers
-		"effect", "calls go on with what this replica knows; what only the store knows is answered with 503")
+	//nolint:sloglint // what is one of the two sentences of its callers
+	advised(s.log, id, append(fill, "config", s.check.config)...).Error(what, "error", err, "effect", effect)
+}
+
+func rowOf(err error) (cause.ID, []string) {
+	if known, ok := errors.AsType[cause.Explained](err); ok {
+		return known.Row()
+	}
+	return cause.StoreUnreachable, nil
 }
 
 // ready says why this replica must not get calls yet; nil = it may. Once the store was read, that it is away is no

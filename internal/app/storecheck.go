@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -77,10 +76,8 @@ func (c *storeCheck) known(away error) []redis.Finding {
 		known = append(known, redis.Finding{Check: "store", Row: cause.StoreUnreadable, Fill: fill})
 	}
 	if away != nil {
-		f := redis.Finding{Check: "server", Row: cause.StoreUnreachable}
-		if why, ok := errors.AsType[cause.Explained](away); ok {
-			f.Row, f.Fill = why.Row()
-		}
+		f := redis.Finding{Check: "server"}
+		f.Row, f.Fill = rowOf(away)
 		known = slices.Insert(known, 0, f)
 	}
 	return known

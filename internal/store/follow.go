@@ -194,7 +194,11 @@ func (c *core) lost(err error) {
 	f := c.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gap = f.gap || errors.Is(err, ErrGap)
+	if errors.Is(err, ErrGap) { // the store is there, and is read anew in a moment
+		f.gap = true
+		c.o.OnAway(err)
+		return
+	}
 	if f.err == nil {
 		f.since = c.o.Now()
 	}

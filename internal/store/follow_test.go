@@ -485,3 +485,28 @@ func TestAnEventReachesEveryReplica(t *testing.T) {
 		t.Errorf("heard is %v", got)
 	}
 }
+
+func TestAFeedThatWasTrimmedIsNoStoreThatIsAway(t *testing.T) {
+	m := storetest.NewMemory()
+	told := make(chan error, 10)
+	var gate sync.Mutex
+	a := share(t, m, store.Options{})
+	b := share(t, m, store.Options{OnAway: func(err error) { told <- err }}, behind(&gate))
+	until(t, "both were read", func() bool { return a.read() && b.read() })
+	gate.Lock()
+	for range 3 {
+		must[secret.Text](t)(a.Issue(anna()))
+	}
+	m.Trim()
+	gate.Unlock()
+	until(t, "everything was read anew", func() bool { return len(b.List()) == 3 })
+	b.stop()
+	close(told)
+	var all []error
+	for err := range told {
+		all = append(all, err)
+	}
+	if len(all) != 2 || all[0] != nil || !errors.Is(all[1], store.ErrGap) {
+		t.Errorf("told of %v", all)
+	}
+}

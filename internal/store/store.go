@@ -78,8 +78,8 @@ type Options struct {
 	OnEvent func(event string)
 
 	// MaxStale is how long what is known of issued secrets and pins is believed while a store that replicas share is
-	// away; 0 means for ever. OnAway is told when it goes away, why, and with nil when it is back; it must not ask the
-	// Store.
+	// away; 0 means for ever. OnAway is told when it goes away, why, and with nil when it is back; with ErrGap it is
+	// there, and all of it is read anew. It must not ask the Store.
 	MaxStale time.Duration
 	OnAway   func(error)
 }
