@@ -68,8 +68,7 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 			}
 		},
 		OnError: func(err error) {
-			p.log.Error("store", "error", err)
-			s.check.unreadable.Add(1)
+			s.check.lose(err)
 			if p.metrics != nil {
 				p.metrics.CountUnreadable()
 			}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/cause"
@@ -16,17 +15,41 @@ import (
 // checkEvery is how often a running proxy looks at what is doubtful about the server that replicas share.
 const checkEvery = 10 * time.Minute
 
+// loseEvery is how often the log tells at most of records that do not open.
+const loseEvery = time.Minute
+
 // storeCheck keeps what is doubtful about the server that replicas share: what doctor finds, a running proxy says too.
 type storeCheck struct {
 	examine func(context.Context) []redis.Finding
 	config  string // path
 	log     *slog.Logger
 
-	unreadable atomic.Uint64 // records that do not open, since the last look
+	mu         sync.Mutex
+	found      []redis.Finding
+	unreadable int       // records that do not open, since the last look
+	lost       int       // those before the last look
+	untold     int       // those that the log does not have
+	last       error     // of the last one
+	told       time.Time // when the log got its last line of them
+}
 
-	mu    sync.Mutex
-	found []redis.Finding
-	lost  uint64 // records that did not open before the last look
+// lose counts a record that does not open. Who writes such ones can write many: the log has a line a minute.
+func (c *storeCheck) lose(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unreadable++
+	c.untold++
+	if c.last = err; time.Since(c.told) >= loseEvery {
+		c.tell()
+	}
+}
+
+// tell writes a line of the records that do not open. It is called with mu held.
+func (c *storeCheck) tell() {
+	count := words.Count(c.untold, "record", "records")
+	advised(c.log, cause.StoreUnreadable).Error("store", "problem", cause.StoreUnreadable.Means("count", count),
+		"error", c.last)
+	c.untold, c.told = 0, time.Now()
 }
 
 // run looks now and then until ctx ends.
@@ -56,7 +79,10 @@ func (c *storeCheck) look(ctx context.Context) {
 	}
 	c.mu.Lock()
 	before := c.found
-	c.found, c.lost = found, c.unreadable.Swap(0)
+	c.found, c.lost, c.unreadable = found, c.unreadable, 0
+	if c.untold > 0 {
+		c.tell()
+	}
 	c.mu.Unlock()
 	for _, f := range found {
 		same := func(b redis.Finding) bool { return b.Row == f.Row && slices.Equal(b.Fill, f.Fill) }
@@ -71,8 +97,8 @@ func (c *storeCheck) known(away error) []redis.Finding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := slices.Clone(c.found)
-	if n := c.lost + c.unreadable.Load(); n > 0 {
-		fill := []string{"count", words.Count(int(n), "record", "records")}
+	if n := c.lost + c.unreadable; n > 0 {
+		fill := []string{"count", words.Count(n, "record", "records")}
 		known = append(known, redis.Finding{Check: "store", Row: cause.StoreUnreadable, Fill: fill})
 	}
 	if away != nil {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store/redis"
@@ -70,7 +72,9 @@ func TestWhatIsDoubtfulAboutTheStoreIsToldOnce(t *testing.T) {
 	if list := c.known(errors.New("no row")); len(list) != 3 || list[0].Row != cause.StoreUnreachable {
 		t.Errorf("%+v", list)
 	}
-	c.unreadable.Add(2)
+	log.Reset()
+	c.lose(errors.New("the first"))
+	c.lose(errors.New("the second"))
 	for _, look := range []int{1, 1, 0} { // it is told until the look after the next
 		n := 0
 		for _, f := range c.known(nil) {
@@ -83,4 +87,28 @@ func TestWhatIsDoubtfulAboutTheStoreIsToldOnce(t *testing.T) {
 		}
 		c.look(t.Context())
 	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "the first") || !strings.Contains(lines[1], "the second") {
+		t.Errorf("the log has the first one at once, and at the look how many came since:\n%s", &log)
+	}
+}
+
+func TestRecordsThatDoNotOpenAreALineAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		c := storeCheck{log: slog.New(slog.NewTextHandler(&log, nil))}
+		for range 100 {
+			c.lose(errors.New("not sealed"))
+			time.Sleep(time.Second)
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "1 record ") || !strings.Contains(lines[1], "60 records ") {
+			t.Errorf("the log has\n%s", &log)
+		}
+		for _, line := range lines {
+			if !strings.Contains(line, "cause=store_unreadable next_step=") {
+				t.Errorf("it says not what to do: %s", line)
+			}
+		}
+	})
 }

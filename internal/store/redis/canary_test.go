@@ -82,7 +82,13 @@ func TestWhoHasNoKeyCannotPlantARecord(t *testing.T) {
 		var mu sync.Mutex
 		told := 0
 		o := options(addr)
-		o.OnError = func(error) { mu.Lock(); told++; mu.Unlock() }
+		o.OnError = func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if told++; len(err.Error()) > 1000 {
+				t.Errorf("it is told at length: %.100q", err)
+			}
+		}
 		s, raw := connect(t, o), rawClient(t, addr)
 		o.Namespace = "other"
 		other := connect(t, o)
@@ -101,6 +107,7 @@ func TestWhoHasNoKeyCannotPlantARecord(t *testing.T) {
 			"with another tag":             {"{test}:tok", fields[0], "+" + strings.Repeat("t", 16) + first[17:]},
 			"made up":                      {"{test}:tok", "made up", "+" + strings.Repeat("x", 100)},
 			"nothing":                      {"{test}:acc", "none", ""},
+			"under a long name":            {"{test}:acc", strings.Repeat("n", 1<<20), "+"},
 			"larger than any":              {"{test}:pin", "large", "+" + strings.Repeat("x", 2<<20)},
 			"a deletion where records lie": {"{test}:ref", fields[0], "-" + first[1:]},
 		}

@@ -77,7 +77,7 @@ func (k *keyring) openRecord(short, field, raw string) (c store.Change, old bool
 		err = errors.New("no key")
 	}
 	if err != nil {
-		return c, false, fmt.Errorf("%w: %s %s: %w", errRecord, short, field, err)
+		return c, false, fmt.Errorf("%w: %s %s: %w", errRecord, cut(short), cut(field), err)
 	}
 	c = store.Change{Bucket: bucketOf(short), Key: string(packed[n : n+int(size)])}
 	if raw[0] == recordSort {
