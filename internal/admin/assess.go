@@ -25,6 +25,8 @@ func stateWords(state string) (text, next string) {
 		return "Blocked", "It is refused on purpose. Once nothing has called for a while, remove it from the configuration."
 	case ledger.StateNeverSeen:
 		return "Never seen", "" // see cause.NeverSeen
+	case ledger.StateNotKnown:
+		return "Not known", "" // see Status.NotKnown
 	case ledger.StateIdle:
 		return "Idle", "Ask its owner whether it is still in use: a job may run once a quarter."
 	case ledger.StateFailing:
@@ -51,6 +53,7 @@ func complete(s Status, now time.Time) Status {
 	if !s.Started.IsZero() {
 		s.UptimeSeconds = int64(s.Generated.Sub(s.Started) / time.Second)
 	}
+	s.NotKnown = s.uncounted()
 	for i := range s.Integrations {
 		s.Integrations[i].assess(&s)
 	}
@@ -71,10 +74,18 @@ func complete(s Status, now time.Time) Status {
 }
 
 func (i *Integration) assess(s *Status) {
+	missing := s.NotKnown
+	if missing != "" && i.concluded() {
+		i.State, i.NextStep = string(ledger.StateNotKnown), ""
+	}
 	text, next := stateWords(i.State)
 	i.StateText, i.Verdict = cmp.Or(text, i.State), sentence(i.Verdict)
 	troubles, now := i.troubles(s.Generated), s.Generated
 	switch state := ledger.State(i.State); {
+	case state == ledger.StateNotKnown && i.Calls == 0:
+		next = notKnown(missing) + " If none ever comes, " + cause.NeverSeen.Next("key", i.IntegratorKey) + "."
+	case state == ledger.StateNotKnown:
+		next = notKnown(missing) + " Leave it in the configuration until its calls of 14 days are known."
 	case state == ledger.StateNeverSeen:
 		next = sentence(cause.NeverSeen.Next("key", i.IntegratorKey))
 	case i.observed():
@@ -99,6 +110,16 @@ func (i *Integration) assess(s *Status) {
 		i.NeedsProxy = i.failing() && !i.LegacyLast.IsZero() &&
 			(i.NativeLast.IsZero() || now.Sub(i.LegacyLast) < ledger.Window)
 	}
+}
+
+// notKnown makes what Status.NotKnown says a sentence.
+func notKnown(why string) string { return "Not known: " + why + "." }
+
+// concluded reports whether its state follows from calls that did not come.
+func (i *Integration) concluded() bool {
+	return slices.Contains([]ledger.State{
+		ledger.StateNeverSeen, ledger.StateIdle, ledger.StateNative,
+	}, ledger.State(i.State))
 }
 
 // firstNext is what helps the first user.
@@ -162,6 +183,9 @@ func migrationOf(s *Status) Migration {
 		case state == ledger.StateBlocked:
 			m.Blocked++
 			continue
+		case state == ledger.StateNotKnown:
+			m.NotKnown++
+			continue
 		case state == ledger.StateIdle || state == ledger.StateNeverSeen:
 			m.Silent++
 			continue
@@ -180,24 +204,37 @@ func migrationOf(s *Status) Migration {
 			m.UnknownCallers++
 		}
 	}
-	m.CanRemove = m.Total > 0 && m.Need == 0 && m.Silent == 0 && m.Failing == 0 && m.UnknownCallers == 0
-	m.Headline, m.Verdict = m.headline(), m.verdict(names)
+	missing := s.NotKnown
+	m.CanRemove = missing == "" && m.Total > 0 && m.Need == 0 && m.Silent == 0 && m.Failing == 0 && m.UnknownCallers == 0
+	m.Headline, m.Verdict = m.headline(missing == ""), m.verdict(names)
+	if m.Total > 0 && missing != "" {
+		m.Verdict = notKnown(missing)
+		if m.Need > 0 {
+			m.Verdict += " Seen to need the proxy: " + words.And(names, 5) + "."
+		}
+	}
 	return m
 }
 
-func (m *Migration) headline() string {
+// headline is more careful where not all calls are known.
+func (m *Migration) headline(all bool) string {
 	if m.Total == 0 {
 		return "No integration is configured yet"
 	}
 	total, needs := count(m.Total, "integration"), verb(m.Need, "needs", "need")
 	head := fmt.Sprintf("%d of %s still %s the proxy", m.Need, total, needs)
-	if m.Need == 0 {
+	switch {
+	case m.Need == 0 && all:
 		head = "No integration is seen to need the proxy"
+	case m.Need == 0:
+		head = "Which integrations need the proxy is not known"
+	case !all:
+		head = "At least " + head
 	}
 	switch {
 	case m.Failing > 0:
 		return fmt.Sprintf("%s; %d %s failing", head, m.Failing, verb(m.Failing, "is", "are"))
-	case m.Need > 0:
+	case m.Need > 0 && all:
 		return head + "; none is failing"
 	}
 	return head

@@ -69,6 +69,75 @@ func TestHeadlineAndVerdict(t *testing.T) {
 	}
 }
 
+func TestNothingFollowsFromCallsThatWereNotRead(t *testing.T) {
+	fresh, old := noon.Add(-time.Minute), noon.Add(-30*24*time.Hour)
+	all := []ledger.State{ledger.StateNeverSeen, ledger.StateIdle, ledger.StateNative, ledger.StateBlocked}
+	away := OfStore(cause.StoreUnreachable)
+	for _, test := range []struct {
+		name              string
+		asOf, made, first time.Time
+		wrong             []Attention
+		states            []ledger.State
+		headline, verdict string
+		known             bool
+		unlisted          bool // were not read
+	}{
+		{"never read", time.Time{}, time.Time{}, time.Time{}, nil, all, "Which integrations need the proxy is not known",
+			"Not known: the store of all replicas has not been read (it has not been reached yet).", false, false},
+		{"never read, and it is said why", time.Time{}, time.Time{}, time.Time{}, []Attention{away}, all,
+			"Which integrations need the proxy is not known", "Not known: the store of all replicas has not been read " +
+				"(The store of all replicas cannot be reached, and only it knows the answer).", false, false},
+		{"one is seen all the same", time.Time{}, time.Time{}, time.Time{}, nil,
+			append([]ledger.State{ledger.StateLegacy}, all...), "At least 1 of 5 integrations still needs the proxy",
+			"Not known: the store of all replicas has not been read (it has not been reached yet). Seen to need the proxy: a.",
+			false, false},
+		{"unknown callers never read", fresh, old, old, nil, all, "Which integrations need the proxy is not known",
+			"Not known: the store of all replicas has not been read (it has not been reached yet).", false, true},
+		{"read long ago", noon.Add(-2 * time.Hour), old, old, nil, all, "Which integrations need the proxy is not known",
+			"Not known: the store of all replicas has not been read for 2 hours.", false, false},
+		{"made anew", fresh, noon.Add(-3 * time.Minute), time.Time{}, nil, all,
+			"Which integrations need the proxy is not known", "Not known: the store of all replicas was made 3 minutes ago, " +
+				"and has no call from before.", false, false},
+		{"made anew, and all moved", fresh, noon.Add(-24 * time.Hour), fresh, nil, []ledger.State{ledger.StateNative},
+			"Which integrations need the proxy is not known", "Not known: the store of all replicas was made 1 day ago, " +
+				"and has no call from before.", false, false},
+		{"made as a copy of an older one", fresh, noon.Add(-3 * time.Minute), old, nil, []ledger.State{ledger.StateNative},
+			"No integration is seen to need the proxy", "The proxy can go: nobody has sent a legacy credential for 14 days.",
+			true, false},
+		{"read, and old enough", fresh, old, time.Time{}, nil, []ledger.State{ledger.StateNative},
+			"No integration is seen to need the proxy", "The proxy can go: nobody has sent a legacy credential for 14 days.",
+			true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := with(test.states...)
+			s.Integrations[0].FirstSeen = test.first
+			counts := ledger.Sharing{AsOf: test.asOf, UnknownAsOf: test.asOf}
+			s.Replicas = &Replicas{Made: test.made, Counts: counts, Server: test.wrong}
+			if test.unlisted {
+				s.Replicas.Counts.UnknownAsOf = time.Time{}
+			}
+			s = complete(s, noon)
+			s = complete(s, noon) // as a report that asks a running proxy
+			m := s.Migration
+			if m.Headline != test.headline || m.Verdict != test.verdict || m.CanRemove != test.known {
+				t.Errorf("%q\n%q\n%v", m.Headline, m.Verdict, m.CanRemove)
+			}
+			for n, i := range s.Integrations {
+				was := test.states[n]
+				follows := was != ledger.StateBlocked && was != ledger.StateLegacy
+				if hidden := ledger.State(i.State) == ledger.StateNotKnown; hidden != (follows && !test.known) {
+					t.Errorf("%s is told as %s", was, i.State)
+				} else if hidden && (i.StateText != "Not known" || !strings.HasPrefix(i.NextStep, "Not known: the store")) {
+					t.Errorf("%s: %q, %q", was, i.StateText, i.NextStep)
+				}
+			}
+			if told := m.NotKnown + m.Silent + m.Moved + m.Blocked + m.Need; told != m.Total {
+				t.Errorf("%d of %d are counted", told, m.Total)
+			}
+		})
+	}
+}
+
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                              "",

@@ -26,6 +26,7 @@ type person struct {
 	LastError, LastCause  string
 	LastNext              string
 	Calls, Failed         uint64
+	NotKnown              bool // not all calls are known
 }
 
 type personState struct{ Word, Text string }
@@ -33,7 +34,8 @@ type personState struct{ Word, Text string }
 // personStates are the words for person.State, the gravest first.
 func personStates() []personState {
 	return []personState{
-		{"consent", "Consent missing"}, {"failing", "Failing"}, {"never_seen", "Never seen"}, {"works", "Works"},
+		{"consent", "Consent missing"}, {"failing", "Failing"}, {"not_known", "Not known"},
+		{"never_seen", "Never seen"}, {"works", "Works"},
 	}
 }
 
@@ -49,6 +51,8 @@ func (u *person) State() string {
 	switch {
 	case slices.ContainsFunc(u.Tokens, bad), inTrouble(last):
 		return "failing"
+	case u.Calls == 0 && u.NotKnown:
+		return "not_known"
 	case u.Calls == 0:
 		return "never_seen"
 	}
@@ -182,6 +186,9 @@ func (l *lists) peopleOf(i *Integration) people {
 		if u := all.byName[legacy.Fold(a.User)]; a.Integration == i.Name && a.User != "" && u != nil {
 			u.Attention = append(u.Attention, a)
 		}
+	}
+	for _, u := range all.list {
+		u.NotKnown = l.Status.NotKnown != ""
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/cause"
@@ -13,13 +14,15 @@ import (
 const (
 	feedWarning   = 30 * time.Second // a follower hears every few seconds, even that nothing is new
 	unsentWarning = 5 * time.Minute  // batches go every few seconds
+	readWarning   = 5 * time.Minute  // whoever looks at a status reads the counts
 	replicaNames  = 3                // in an entry
 )
 
 // Replicas are those that share one store. ConfigHash and Version are what the others are compared with.
 type Replicas struct {
-	Store      string         `json:"store"`          // its namespace
-	AsOf       time.Time      `json:"as_of,omitzero"` // when the list was read; zero = never
+	Store      string         `json:"store"`               // its namespace
+	Made       time.Time      `json:"store_made,omitzero"` // when somebody made the store; zero = not known
+	AsOf       time.Time      `json:"as_of,omitzero"`      // when the list was read; zero = never
 	ConfigHash string         `json:"config_hash"`
 	Version    string         `json:"version"`
 	Counts     ledger.Sharing `json:"counts"`
@@ -76,6 +79,48 @@ func (r Replica) Drift() (list []string) {
 		}
 	}
 	return list
+}
+
+// uncounted says which calls may be missing here, and why; "" = none of the last 14 days.
+func (s *Status) uncounted() string {
+	r := s.Replicas
+	if r == nil {
+		return ""
+	}
+	why := ""
+	if len(r.Server) > 0 {
+		why = " (" + strings.TrimSuffix(r.Server[0].Problem, ".") + ")"
+	}
+	asOf := r.Counts.AsOf
+	if r.Counts.UnknownAsOf.Before(asOf) {
+		asOf = r.Counts.UnknownAsOf
+	}
+	switch {
+	case asOf.IsZero():
+		return "the store of all replicas has not been read" + cmp.Or(why, " (it has not been reached yet)")
+	case s.Generated.Sub(asOf) > readWarning:
+		return "the store of all replicas has not been read for " + span(s.Generated.Sub(asOf)) + why
+	case s.Generated.Sub(s.countedSince()) < ledger.Window:
+		return "the store of all replicas was made " + relative(r.Made, s.Generated) + ", and has no call from before"
+	}
+	return ""
+}
+
+// countedSince is when the store was made, or the first call in it: one that was copied has older ones.
+func (s *Status) countedSince() time.Time {
+	since := s.Replicas.Made
+	first := func(t time.Time) {
+		if !t.IsZero() && t.Before(since) {
+			since = t
+		}
+	}
+	for i := range s.Integrations {
+		first(s.Integrations[i].FirstSeen)
+	}
+	for _, u := range s.Unknown {
+		first(u.FirstSeen)
+	}
+	return since
 }
 
 // Difference is what sets replicas apart, with the values for the texts of its row.

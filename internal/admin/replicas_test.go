@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
@@ -24,7 +25,7 @@ func fleet() admin.Status {
 	}
 	s.Replicas = &admin.Replicas{
 		Store: "docusign-demo", AsOf: ago(4 * time.Second), ConfigHash: "5c1d0e9a77b30f42", Version: s.Version,
-		Counts: ledger.Sharing{AsOf: ago(12 * time.Second), Unsent: 7},
+		Counts: ledger.Sharing{AsOf: ago(12 * time.Second), UnknownAsOf: ago(time.Second), Unsent: 7},
 		List: []admin.Replica{
 			replica("proxy-c", "v1.3.0", "5c1d0e9a77b30f42", 0.4), replica("proxy-b", s.Version, "0000000000000001", 95),
 			replica("proxy-a", s.Version, "5c1d0e9a77b30f42", 1.2),
@@ -112,6 +113,52 @@ func TestEveryFormTellsOfTheReplicas(t *testing.T) {
 		rows, err := csv.NewReader(&b).ReadAll() // which wants as many cells in each
 		if err != nil || !slices.ContainsFunc(rows, func(r []string) bool { return r[0] == "replica" && len(r) == 32 }) {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// unread is the fleet, told by a replica that has never read the store.
+func unread() admin.Status {
+	s := fleet()
+	s.Replicas.Counts.AsOf = time.Time{}
+	s.Replicas.Server = []admin.Attention{admin.OfStore(cause.StoreEmptied)}
+	archive := admin.Integration{
+		Name: "archive", Mode: "translate", State: string(ledger.StateNeverSeen),
+		Users: []admin.User{{Username: "ben@example.com"}},
+	}
+	s.Integrations = append(s.Integrations, archive)
+	return s
+}
+
+func TestEveryFormAndPageTellsThatTheStoreWasNotRead(t *testing.T) {
+	const why = "ot known: the store of all replicas has not been read (The server that was full is empty)"
+	told := map[string]string{}
+	for _, form := range admin.Formats() {
+		var b bytes.Buffer
+		if err := admin.WriteReport(&b, form, unread(), now); err != nil {
+			t.Fatal(err)
+		}
+		told[form] = b.String()
+	}
+	h := admin.NewHandler(config(unread))
+	for _, path := range []string{"/", "/users", "/integration/archive", "/api/status"} {
+		told[path] = do(t, h, "GET", path).Body.String()
+	}
+	for where, want := range map[string][]string{
+		"table": {why, "Not known", "not known"}, "json": {why, `"state": "not_known"`, `"not_known": `},
+		"csv": {why, "integration,archive,", ",not_known,,"}, "html": {why, ">Not known<"},
+		"/": {why, ">Not known<"}, "/users": {">Not known<"}, "/api/status": {why, `"can_remove": false`},
+		"/integration/archive": {why, "not known, at least 0 successful OAuth calls", `<span class="none">not known</span>`},
+	} {
+		for _, text := range want {
+			if !strings.Contains(told[where], text) {
+				t.Errorf("%s does not tell %q", where, text)
+			}
+		}
+		for _, text := range []string{"The proxy can go", "Never seen", "never_seen\"", "No call was seen yet"} {
+			if strings.Contains(told[where], text) {
+				t.Errorf("%s tells %q", where, text)
+			}
 		}
 	}
 }

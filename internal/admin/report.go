@@ -13,6 +13,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"docusign-auth-proxy/internal/observe/ledger"
 )
 
 // Formats are the names that WriteReport knows.
@@ -139,7 +141,10 @@ func writeOperations(p *page, line func(...string)) {
 }
 
 func seen(p *page, t time.Time) string {
-	if t.IsZero() {
+	switch {
+	case t.IsZero() && p.Status.NotKnown != "":
+		return "not known"
+	case t.IsZero():
 		return "never"
 	}
 	return p.Relative(t)
@@ -185,6 +190,10 @@ func writeCSV(w io.Writer, s *Status) error {
 		cells := csvCells("integration", head, whole)
 		if r := i.Rehearsals; r != nil {
 			copy(cells[len(cells)-3:], []string{number(r.Calls), number(r.WouldWork), i.ObserveVerdict})
+		}
+		if i.State == string(ledger.StateNotKnown) {
+			head[len(head)-1], cells[len(head)] = "", "" // needs_proxy
+			cells[len(cells)-1] = i.NextStep
 		}
 		record(cells...)
 		for _, caller := range i.Callers {

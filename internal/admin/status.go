@@ -43,6 +43,9 @@ type Status struct {
 	LogTrouble   string             `json:"log_trouble,omitempty"` // why the log is not written
 	Security     Security           `json:"security"`
 	Replicas     *Replicas          `json:"replicas,omitempty"` // nil = this proxy has its state alone
+	// NotKnown says why nothing follows from calls that are not counted here; filled in by this package. Empty = all calls
+	// of the last 14 days are.
+	NotKnown string `json:"not_known,omitempty"`
 }
 
 // Migration says how far the migration is. Every integration is counted once, in the first of the lists below that
@@ -58,6 +61,8 @@ type Migration struct {
 	Need    int `json:"need_proxy"` // still send legacy credentials
 	Moved   int `json:"moved"`      // call with OAuth of their own
 	Failing int `json:"failing"`    // among Need and Moved
+	// NotKnown are those of which it is not known whether they call: see Status.NotKnown.
+	NotKnown int `json:"not_known,omitempty"`
 
 	UnknownCallers int       `json:"unknown_callers"` // seen in the last 14 days
 	LastLegacy     time.Time `json:"last_legacy,omitzero"`

@@ -142,6 +142,7 @@ func replicasOf(cfg *config.Config) *admin.Replicas {
 func (r *replicas) status(cfg *config.Config, l *ledger.Ledger) *admin.Replicas {
 	s := replicasOf(cfg)
 	s.List, s.AsOf = r.known()
+	s.Made = r.server.Made()
 	s.Counts = *l.Sharing()
 	return s
 }

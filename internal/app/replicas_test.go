@@ -127,6 +127,9 @@ func TestTheStoreOfReplicasTellsAllWithoutAProxy(t *testing.T) {
 			s.Replicas.Counts.AsOf.IsZero() || s.Replicas.List[0].ConfigHash != s.Replicas.ConfigHash {
 			t.Errorf("%+v, %+v", in, s.Replicas)
 		}
+		if age := time.Since(s.Replicas.Made); age > time.Hour || age < -time.Hour {
+			t.Errorf("the store was made %v", s.Replicas.Made)
+		}
 		seen, err := Seen(t.Context(), cfg)
 		if err != nil || seen["billing"].Calls != 2 {
 			t.Errorf("%v, %v", seen, err)

@@ -29,7 +29,7 @@ func OpenState(path string) (*store.Store, error) {
 // told of what cannot be read.
 func StoredLedger(ctx context.Context, cfg *config.Config, onError func(error)) (*ledger.Ledger, error) {
 	if cfg.Store.Redis != nil {
-		l, _, err := sharedLedger(ctx, cfg, onError)
+		l, err := sharedLedger(ctx, cfg, &admin.Replicas{}, onError)
 		return l, err
 	}
 	opened, err := OpenState(cfg.Store.File)
@@ -40,25 +40,26 @@ func StoredLedger(ctx context.Context, cfg *config.Config, onError func(error)) 
 	return ledger.New(ledger.Options{Store: opened, OnError: onError})
 }
 
-// sharedLedger reads what all replicas have counted, and which of them live.
-func sharedLedger(ctx context.Context, cfg *config.Config, onError func(error)) (
-	l *ledger.Ledger, others []admin.Replica, err error,
+// sharedLedger reads what all replicas have counted, and into all which of them live.
+func sharedLedger(ctx context.Context, cfg *config.Config, all *admin.Replicas, onError func(error)) (
+	l *ledger.Ledger, err error,
 ) {
 	name := replicaName()
 	server := OpenRedis(cfg, redis.Options{Replica: name, LooksOnly: true, OnError: onError})
 	defer func() { err = errors.Join(err, server.Close()) }()
 	if err = server.Connect(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if l, err = ledger.New(ledger.Options{Shared: server.Ledger(name, false), OnError: onError}); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l.Configure(cfg.Integrations)
 	if err = l.Look(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	others, err = readReplicas(ctx, server)
-	return l, others, err
+	all.Made = server.Made()
+	all.List, err = readReplicas(ctx, server)
+	return l, err
 }
 
 // StoredStatus is what a store tells without a running proxy.
@@ -75,7 +76,7 @@ func StoredStatus(ctx context.Context, cfg *config.Config) (s admin.Status, err 
 	} else {
 		s.Replicas = replicasOf(cfg)
 		s.Replicas.AsOf = time.Now()
-		l, s.Replicas.List, err = sharedLedger(ctx, cfg, onError)
+		l, err = sharedLedger(ctx, cfg, s.Replicas, onError)
 	}
 	if err != nil {
 		return admin.Status{}, err

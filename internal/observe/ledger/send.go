@@ -23,8 +23,10 @@ type sharing struct {
 
 // Sharing says how a ledger stands to the other replicas. Its JSON is part of the operations listener's.
 type Sharing struct {
-	AsOf   time.Time `json:"as_of,omitzero"` // when the counts of all replicas were read; zero = never
-	Unsent uint64    `json:"ledger_unsent_calls"`
+	AsOf time.Time `json:"as_of,omitzero"` // when the counts of all replicas were read; zero = never
+	// UnknownAsOf is the same for the callers that the configuration does not list, which are read less often.
+	UnknownAsOf time.Time `json:"unknown_as_of,omitzero"`
+	Unsent      uint64    `json:"ledger_unsent_calls"`
 	// Shed are those of which it is lost whose they were; they are counted with their integration.
 	Shed uint64 `json:"ledger_shed_calls"`
 }
@@ -36,7 +38,8 @@ func (l *Ledger) Sharing() *Sharing {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &Sharing{AsOf: l.sharing.sights[kindIntegration].at, Shed: l.sharing.shed}
+	sights := l.sharing.sights
+	s := &Sharing{AsOf: sights[kindIntegration].at, UnknownAsOf: sights[kindUnknown].at, Shed: l.sharing.shed}
 	for _, i := range l.integrations {
 		s.Unsent += i.calls()
 	}

@@ -195,6 +195,13 @@ func TestWhatIsNotSentYetIsSeenByTheReplicaThatHasIt(t *testing.T) {
 	if as := a.Sharing().AsOf; !as.Equal(c.now) {
 		t.Errorf("as of %v, want %v", as, c.now)
 	}
+	if as := a.Sharing().UnknownAsOf; !as.IsZero() {
+		t.Errorf("nobody read the unknown callers, and they are as of %v", as)
+	}
+	a.Unknown()
+	if as := a.Sharing().UnknownAsOf; !as.Equal(c.now) {
+		t.Errorf("unknown callers as of %v, want %v", as, c.now)
+	}
 }
 
 func TestWhatCannotBeSentStaysWithinBounds(t *testing.T) {

@@ -28,6 +28,9 @@ const (
 	StateLegacy State = "legacy"
 	// StateTranslated: the latest legacy credential was replaced by the proxy.
 	StateTranslated State = "translated"
+	// StateNotKnown is never derived here: it takes the place of a state that follows from calls that did not come, where
+	// not all calls are known.
+	StateNotKnown State = "not_known"
 )
 
 // Window is how long calls count: without one for so long an integration is StateIdle.

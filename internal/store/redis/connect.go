@@ -154,6 +154,7 @@ func (s *Server) recognise(n nature) error {
 	}
 	s.id = n.meta["id"]
 	s.isCopied = n.copies() > 0
+	s.madeAt, _ = time.Parse(time.RFC3339, n.meta["made"]) // only told
 	return nil
 }
 

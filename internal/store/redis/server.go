@@ -70,6 +70,7 @@ type Server struct {
 	pool     goredis.UniversalClient
 	id       string // of the store that was found first; "" = none yet
 	isCopied bool   // other servers copy what it has
+	madeAt   time.Time
 }
 
 // Open makes a Server. It does no I/O; Connect does.
@@ -139,6 +140,13 @@ func (s *Server) known() (id string, err error) {
 		return "", fmt.Errorf("%w: it has not been reached yet", store.ErrUnreachable)
 	}
 	return s.id, nil
+}
+
+// Made is when somebody made the store; zero = it has not been found, or does not say.
+func (s *Server) Made() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.madeAt
 }
 
 // Known tells whether Connect or Examine has found the store.
