@@ -183,6 +183,7 @@ const (
 	StoreSentinel
 	StoreCluster
 	StoreNoCluster
+	StoreClusterDown
 	StoreVersion
 	StoreLoading
 	StoreFull

@@ -45,7 +45,7 @@ func saidByServer() map[string]cause.ID {
 		"NOAUTH": cause.StorePassword, "WRONGPASS": cause.StorePassword, "NOPERM": cause.StoreRight,
 		"READONLY": cause.StoreReplica, "MASTERDOWN": cause.StoreReplica, "LOADING": cause.StoreLoading,
 		"OOM": cause.StoreFull, "MISCONF": cause.StoreDisk, "MOVED": cause.StoreCluster, "ASK": cause.StoreCluster,
-		"BUSY": cause.StoreSlow,
+		"BUSY": cause.StoreSlow, "CLUSTERDOWN": cause.StoreClusterDown,
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *Server) rowOf(err error) (cause.ID, []string) {
 	case row == cause.StoreRight:
 		return row, []string{"detail", rightOf(text)}
 	case known:
-		return row, nil
+		return row, []string{"detail", cut(text)}
 	case strings.Contains(text, "cluster support disabled"):
 		return cause.StoreNoCluster, nil
 	case s.o.Sentinel != nil && strings.Contains(text, "unknown command 'sentinel'"):

@@ -54,7 +54,7 @@ func TestWhatIsWrongWithAServerIsNamed(t *testing.T) {
 		"its name is another":      {secured.Addr, withTLS(asAnother), cause.StoreTLS, ""},
 		"it wants a certificate":   {clients.Addr, withTLS(believes), cause.StoreWantsCertificate, ""},
 		"no node of a cluster":     {plain.Addr, func(o *redis.Options) { o.Cluster = true }, cause.StoreNoCluster, ""},
-		"a cluster without slots":  {cluster.Addr, nil, cause.StoreAway, "CLUSTERDOWN"},
+		"a cluster without slots":  {cluster.Addr, nil, cause.StoreClusterDown, "CLUSTERDOWN"},
 		"it is no sentinel":        {plain.Addr, withSentinel, cause.StoreAway, "it is no sentinel"},
 	}
 	for name, test := range tests {

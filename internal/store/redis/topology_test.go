@@ -81,8 +81,11 @@ func TestAUserWithItsRightsOverTLSInAnotherDatabase(t *testing.T) {
 
 func TestACluster(t *testing.T) {
 	var nodes []*redistest.Server
+	user := "--user proxy on >phrase resetchannels ~{test}:* -@all +select +" + strings.Join(redis.Commands(), " +") +
+		" +cluster|slots +command" // as docs/scale.md has it
 	for range 3 {
-		nodes = append(nodes, redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000"))
+		nodes = append(nodes, redistest.Start(t, append(strings.Fields(user), "--cluster-enabled", "yes",
+			"--cluster-node-timeout", "2000")...))
 	}
 	raw := rawClient(t, nodes[0].Addr)
 	for i, node := range nodes {
@@ -103,6 +106,7 @@ func TestACluster(t *testing.T) {
 	moved := 0
 	for _, node := range nodes {
 		o := options(node.Addr)
+		o.Username, o.Password = "proxy", secret.New("phrase")
 		alone := redis.Open(o)
 		defer alone.Close()
 		if known, ok := errors.AsType[cause.Explained](alone.Connect(t.Context())); ok {
@@ -118,6 +122,11 @@ func TestACluster(t *testing.T) {
 			}
 		}
 	}
+	for _, node := range nodes {
+		if refused := rawClient(t, node.Addr).Do(t.Context(), "ACL", "LOG").Val(); fmt.Sprint(refused) != "[]" {
+			t.Errorf("a node refuses %v", refused)
+		}
+	}
 	if moved != 2 {
 		t.Errorf("without cluster: true, %d of 3 nodes say what is missing, want 2", moved)
 	}
@@ -131,7 +140,9 @@ func TestSentinelsFindTheServer(t *testing.T) {
 	for range 3 {
 		file := filepath.Join(t.TempDir(), "sentinel.conf")
 		text := fmt.Sprintf("sentinel monitor store 127.0.0.1 %s 2\nsentinel down-after-milliseconds store 500\n"+
-			"sentinel failover-timeout store 3000\n", first.Port())
+			"sentinel failover-timeout store 3000\n"+
+			"user proxy on >phrase resetchannels &+switch-master &+replica-reconf-done -@all "+ // as docs/scale.md has it
+			"+sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe\n", first.Port())
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +161,7 @@ func TestSentinelsFindTheServer(t *testing.T) {
 	})
 	o := options("")
 	o.Addresses, o.Timeout = append([]string{"127.0.0.1:1"}, addrs...), time.Second // the first one is dead
-	o.Sentinel = &redis.Sentinel{Master: "unknown"}
+	o.Sentinel = &redis.Sentinel{Master: "unknown", Username: "proxy", Password: secret.New("phrase")}
 	nobody := redis.Open(o)
 	defer nobody.Close()
 	known, ok := errors.AsType[cause.Explained](nobody.Connect(t.Context()))
@@ -160,7 +171,7 @@ func TestSentinelsFindTheServer(t *testing.T) {
 	if row, _ := known.Row(); row != cause.StoreSentinel {
 		t.Errorf("a master that they do not know: %v", known)
 	}
-	o.Sentinel = &redis.Sentinel{Master: "store"}
+	o.Sentinel = &redis.Sentinel{Master: "store", Username: "proxy", Password: secret.New("phrase")}
 	s := connect(t, o)
 	go s.Watch(t.Context())
 	works(t, s)
@@ -171,6 +182,11 @@ func TestSentinelsFindTheServer(t *testing.T) {
 		return err == nil
 	})
 	works(t, s)
+	for _, sentinel := range sentinels {
+		if refused := rawClient(t, sentinel.Addr).Do(t.Context(), "ACL", "LOG").Val(); fmt.Sprint(refused) != "[]" {
+			t.Errorf("a sentinel refuses %v", refused)
+		}
+	}
 	if !strings.Contains(second.Log(), "MASTER MODE enabled") {
 		t.Error("the second server has not taken over")
 	}
