@@ -36,6 +36,7 @@ type Server struct {
 	process *exec.Cmd
 	ended   chan struct{} // closed after the process
 	log     string        // file
+	told    int64         // bytes of the log before this start
 }
 
 // Each runs a test with miniredis, and with a real server.
@@ -117,6 +118,9 @@ func (s *Server) start() error {
 	if len(args) > 1 && args[0] == ConfigFile { // the server wants it before all others
 		own, args = append([]string{args[1]}, own...), args[2:]
 	}
+	if log, err := os.Stat(s.log); err == nil {
+		s.told = log.Size()
+	}
 	s.process = exec.Command(Program, slices.Concat(own, args)...)
 	if err := s.process.Start(); err != nil {
 		return err
@@ -148,8 +152,7 @@ func (s *Server) secure() bool { return slices.Contains(s.args, "--tls-cert-file
 
 func (s *Server) answers() bool {
 	if s.secure() {
-		log, _ := os.ReadFile(s.log)
-		return bytes.Contains(log, []byte("Ready to accept connections"))
+		return s.saysReady()
 	}
 	c, err := net.DialTimeout("tcp", s.Addr, time.Second)
 	if err != nil {
@@ -161,7 +164,19 @@ func (s *Server) answers() bool {
 		return false
 	}
 	line, err := bufio.NewReader(c).ReadString('\n')
-	return err == nil && !strings.HasPrefix(line, "-LOADING")
+	switch {
+	case err != nil, strings.HasPrefix(line, "-LOADING"):
+		return false
+	case strings.HasPrefix(line, "-NOAUTH"): // it may still be loading
+		return s.saysReady()
+	}
+	return true
+}
+
+// saysReady looks at what its log has since this start.
+func (s *Server) saysReady() bool {
+	log, err := os.ReadFile(s.log)
+	return err == nil && bytes.Contains(log[min(s.told, int64(len(log))):], []byte("Ready to accept connections"))
 }
 
 // Log is what it wrote.
