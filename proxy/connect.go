@@ -24,7 +24,7 @@ import (
 
 // newConnectProxy makes the goproxy server that handles CONNECT and nothing else. Its handler decides every CONNECT
 // itself: falling through would reach goproxy's default, which tunnels anywhere.
-func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
+func newConnectProxy(s *Server) *goproxy.ProxyHttpServer {
 	p := goproxy.NewProxyHttpServer()
 	p.Logger = log.New(io.Discard, "", 0) // it would log addresses in its own words; the decision is recorded here
 	p.Tr = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {

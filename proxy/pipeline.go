@@ -40,7 +40,7 @@ type exchangeKey struct{}
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, b, faulty := s.bind(w, r)
 	if b.Door == call.DoorForwardAuth && b.Conn != nil && r.Method != http.MethodConnect {
-		s.serveQuestion(w, r, b)
+		serveQuestion(s, w, r, b)
 		return
 	}
 	if r.Method == http.MethodConnect {

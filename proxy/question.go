@@ -14,7 +14,7 @@ type questionKey struct{}
 
 // serveQuestion answers a gateway that asks what becomes of a call: it goes through the pipeline as every other one, up
 // to where it would be sent.
-func (s *Server) serveQuestion(w http.ResponseWriter, r *http.Request, b *conn.Binding) {
+func serveQuestion(s *Server, w http.ResponseWriter, r *http.Request, b *conn.Binding) {
 	s.cfg.ForwardAuth.Serve(w, r, b, func(w http.ResponseWriter, q *forwardauth.Question) {
 		ctx := context.WithValue(context.WithValue(r.Context(), bindingKey{}, q.Binding(b)), questionKey{}, q)
 		s.ServeHTTP(w, q.Call.WithContext(ctx))

@@ -129,7 +129,7 @@ func New(cfg Config, st *State) *Server {
 		return s.state.Load().TunnelDial(ctx, network, addr)
 	}
 	s.upstream = newUpstream(s)
-	s.connect = s.newConnectProxy()
+	s.connect = newConnectProxy(s)
 	s.Swap(st)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

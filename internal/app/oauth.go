@@ -140,7 +140,7 @@ func (p *App) RenewOnce(ctx context.Context) error {
 }
 
 // saveLogins stores refresh tokens as soon as the store takes them, a last time at the end.
-func (p *App) saveLogins(ctx context.Context) error {
+func saveLogins(ctx context.Context, p *App) error {
 	for sleep(ctx, saveEvery) {
 		p.env.unsaved.Save(ctx, p.store)
 	}

@@ -20,7 +20,7 @@ type Restored struct {
 }
 
 func (p *App) restore(w http.ResponseWriter, r *http.Request) {
-	done, err := p.restoreStore(r)
+	done, err := restoreStore(p, r)
 	status, answer := http.StatusOK, any(done)
 	switch {
 	case errors.Is(err, store.ErrConflict):
@@ -36,7 +36,7 @@ func (p *App) restore(w http.ResponseWriter, r *http.Request) {
 	_ = shown.JSON(w, answer) // a reader who left is nobody to tell
 }
 
-func (p *App) restoreStore(r *http.Request) (done Restored, err error) {
+func restoreStore(p *App, r *http.Request) (done Restored, err error) {
 	if p.shared == nil {
 		return done, errors.New("this proxy has no store.redis that could be filled")
 	}

@@ -79,7 +79,7 @@ func (p *App) Run(ctx context.Context) error {
 	serve("ledger", func() error { return p.ledger.Run(background) })
 	serve("reload", func() error { return p.watch(background) })
 	serve("logins", func() error { return p.renewLogins(background) })
-	serve("unsaved logins", func() error { return p.saveLogins(background) })
+	serve("unsaved logins", func() error { return saveLogins(background, p) })
 	serve("creations", func() error { p.resolveCreations(background); return nil })
 	serve("proxy", p.Server.Run)
 	for _, l := range p.doors {
@@ -88,7 +88,7 @@ func (p *App) Run(ctx context.Context) error {
 	}
 	serve("admin", func() error { return p.admin.Serve(p.operations) })
 	p.log.Info("listening", "door", "admin", "address", p.operations.Addr().String())
-	p.announce()
+	announce(p)
 	close(p.opened)
 	var err error
 	select {
@@ -145,7 +145,7 @@ func (p *App) caught(f func() error) (err error) {
 	return f()
 }
 
-func (p *App) announce() {
+func announce(p *App) {
 	version, commit, _ := BuildVersion()
 	cfg := p.holder.Current()
 	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations",

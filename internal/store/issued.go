@@ -69,7 +69,7 @@ func (r issued) info(kind, key string) Issued {
 
 // Issue makes an opaque token that never expires (PROTOCOL.md §3.6). It is durable when Issue returns. Beyond
 // Options.PerOwner live ones of the same integration, authenticator and principal, the least recently used goes.
-func (s *Store) Issue(o TokenOwner) (_ secret.Text, err error) {
+func (s *handedOut) Issue(o TokenOwner) (_ secret.Text, err error) {
 	defer wrap(&err, "issue token")
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -78,7 +78,7 @@ func (s *Store) Issue(o TokenOwner) (_ secret.Text, err error) {
 
 // Lookup finds the owner of a token, and notes its use. It touches no disk. A store that replicas share is asked for
 // what memory does not know; the error is that it is away, a *call.Error.
-func (s *Store) Lookup(ctx context.Context, token secret.Text) (TokenOwner, bool, error) {
+func (s *handedOut) Lookup(ctx context.Context, token secret.Text) (TokenOwner, bool, error) {
 	return s.lookup(ctx, s.tokens, token)
 }
 
@@ -86,7 +86,7 @@ func (s *Store) Lookup(ctx context.Context, token secret.Text) (TokenOwner, bool
 // one, so this does too: it is derived from a stored salt with the key file, and only its hash and the salt are kept.
 // A new one is made after RevokeWhere, when another voucher is given, or when the key file was lost. The store still
 // finds the earlier ones, within the limit; whether their voucher holds is for the caller to judge.
-func (s *Store) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
+func (s *handedOut) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
 	defer wrap(&err, "issue password")
 	masters, err := s.keys.all("issued passwords", true)
 	if err != nil {
@@ -109,12 +109,12 @@ func (s *Store) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
 
 // LookupPassword finds the owner of a proxy-side password, as Lookup does that of a token. The caller must still
 // compare the owner with the user name that came with the password.
-func (s *Store) LookupPassword(ctx context.Context, password secret.Text) (TokenOwner, bool, error) {
+func (s *handedOut) LookupPassword(ctx context.Context, password secret.Text) (TokenOwner, bool, error) {
 	return s.lookup(ctx, s.passwords, password)
 }
 
 // Revoke ends a token and reports whether it was live. With an error it is still live.
-func (s *Store) Revoke(ctx context.Context, token secret.Text) (live bool, err error) {
+func (s *handedOut) Revoke(ctx context.Context, token secret.Text) (live bool, err error) {
 	defer wrap(&err, "revoke token")
 	if _, live, err = s.lookup(ctx, s.tokens, token); !live || err != nil {
 		return false, err
@@ -127,7 +127,7 @@ func (s *Store) Revoke(ctx context.Context, token secret.Text) (live bool, err e
 }
 
 // RevokeWhere ends the tokens and passwords that match, and returns them. With an error all are still live.
-func (s *Store) RevokeWhere(match func(Issued) bool) (ended []Issued, err error) {
+func (s *handedOut) RevokeWhere(match func(Issued) bool) (ended []Issued, err error) {
 	defer wrap(&err, "revoke")
 	if err := s.catchUp(context.Background()); err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (s *Store) RevokeWhere(match func(Issued) bool) (ended []Issued, err error)
 }
 
 // List returns the live tokens and passwords, the latest issued first.
-func (s *Store) List() []Issued {
+func (s *handedOut) List() []Issued {
 	var list []Issued
 	s.eachIssued(func(_ *table[issued], _ string, _ issued, i Issued) { list = append(list, i) })
 	slices.SortFunc(list, latestFirst)
@@ -161,7 +161,7 @@ func latestFirst(a, b Issued) int {
 
 // Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's
 // fingerprint, with the key file, so that a copy of the store alone does not tell whether a guess is right.
-func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
+func (s *handedOut) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
 	all, err := s.vouchers(o, fingerprint)
 	if err != nil {
 		return "", err
@@ -170,12 +170,12 @@ func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, er
 }
 
 // Vouches reports whether o has the voucher of that fingerprint, made with the key of now or the one of before.
-func (s *Store) Vouches(o TokenOwner, fingerprint [sha256.Size]byte) (bool, error) {
+func (s *handedOut) Vouches(o TokenOwner, fingerprint [sha256.Size]byte) (bool, error) {
 	all, err := s.vouchers(o, fingerprint)
 	return slices.Contains(all, o.Voucher), err
 }
 
-func (s *Store) vouchers(o TokenOwner, fingerprint [sha256.Size]byte) (all []string, err error) {
+func (s *handedOut) vouchers(o TokenOwner, fingerprint [sha256.Size]byte) (all []string, err error) {
 	keys, err := s.keys.all("vouchers", true)
 	if err != nil {
 		return nil, fmt.Errorf("voucher: %w", err)
@@ -190,7 +190,7 @@ func (s *Store) vouchers(o TokenOwner, fingerprint [sha256.Size]byte) (all []str
 // TakeOver gives a voucher to the records of earlier versions, which have none, and one with the key of now to those
 // that have it with the key of before: that of the fingerprint that inForce returns, if there is one. It is durable
 // when TakeOver returns. With an error none has changed.
-func (s *Store) TakeOver(inForce func(TokenOwner) (fingerprint [sha256.Size]byte, ok bool)) (err error) {
+func (s *handedOut) TakeOver(inForce func(TokenOwner) (fingerprint [sha256.Size]byte, ok bool)) (err error) {
 	defer wrap(&err, "take over")
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -220,7 +220,7 @@ func (s *Store) TakeOver(inForce func(TokenOwner) (fingerprint [sha256.Size]byte
 	return s.commit(changes...)
 }
 
-func (s *Store) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
+func (s *handedOut) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
 	for kind, t := range map[string]*table[issued]{"token": s.tokens, "password": s.passwords} {
 		for key, r := range t.all(nil) {
 			f(t, key, r, r.info(kind, key))
@@ -228,7 +228,7 @@ func (s *Store) eachIssued(f func(t *table[issued], key string, r issued, i Issu
 	}
 }
 
-func (s *Store) lookup(ctx context.Context, t *table[issued], text secret.Text) (o TokenOwner, ok bool, err error) {
+func (s *handedOut) lookup(ctx context.Context, t *table[issued], text secret.Text) (o TokenOwner, ok bool, err error) {
 	sum, now := digest(text.Reveal()), s.o.Now()
 	if s.feed != nil {
 		now = now.Truncate(time.Hour) // so that not every replica writes each use
@@ -249,7 +249,7 @@ func (s *Store) lookup(ctx context.Context, t *table[issued], text secret.Text) 
 }
 
 // issue is called with writing held, so that two callers cannot pass the limit together.
-func (s *Store) issue(t *table[issued], text string, r issued) (secret.Text, error) {
+func (s *handedOut) issue(t *table[issued], text string, r issued) (secret.Text, error) {
 	for _, name := range []string{r.Owner.Integration, r.Owner.Authenticator, r.Owner.Principal, r.Owner.Voucher} {
 		if len(name) > maxText {
 			return secret.Text{}, ErrSize
@@ -268,7 +268,7 @@ func (s *Store) issue(t *table[issued], text string, r issued) (secret.Text, err
 }
 
 // surplus are those that must go for one more of o to come.
-func (s *Store) surplus(t *table[issued], o TokenOwner) []string {
+func (s *handedOut) surplus(t *table[issued], o TokenOwner) []string {
 	one := issued{Owner: o}
 	same := t.among(t.group(one), func(r issued) bool { return r.group() == one.group() })
 	if gone := oldest(same, s.o.PerOwner-1, issued.last); len(gone) > 0 {

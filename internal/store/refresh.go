@@ -28,7 +28,7 @@ const datedMark = "\x00"
 
 // PutRefresh stores a refresh token and the time, in place of the one that had the name: a login. It is durable when
 // PutRefresh returns. With Options.MaxRefresh others stored it is ErrFull.
-func (s *Store) PutRefresh(name string, token secret.Text) (err error) {
+func (s *logins) PutRefresh(name string, token secret.Text) (err error) {
 	defer wrap(&err, "store refresh token")
 	sealed, err := s.sealRefresh(name, token)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Store) PutRefresh(name string, token secret.Text) (err error) {
 
 // ReplaceRefresh puts a refresh token in place of the one of that version, which FreshRefresh told. It is durable when
 // ReplaceRefresh returns. Where another version is stored meanwhile, that one stays, and it is not replaced.
-func (s *Store) ReplaceRefresh(
+func (s *logins) ReplaceRefresh(
 	ctx context.Context, name string, token secret.Text, version string,
 ) (replaced bool, err error) {
 	defer wrap(&err, "replace refresh token")
@@ -65,7 +65,7 @@ func (s *Store) ReplaceRefresh(
 	return err == nil && ok && kept.Equal(token), err
 }
 
-func (s *Store) sealRefresh(name string, token secret.Text) ([]byte, error) {
+func (s *logins) sealRefresh(name string, token secret.Text) ([]byte, error) {
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
 		return nil, ErrSize
 	}
@@ -79,7 +79,7 @@ func (s *Store) sealRefresh(name string, token secret.Text) ([]byte, error) {
 
 // Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
 // is false if there is none, the error ErrUnreadable if its key is gone. It asks memory alone.
-func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
+func (s *logins) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
 	sealed, ok := s.refresh.get(name)
 	if !ok {
 		return token, at, false, nil
@@ -89,7 +89,7 @@ func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, 
 
 // FreshRefresh is Refresh, but asks a store that replicas share: what memory has may have been replaced. The version
 // is that of the token, for ReplaceRefresh.
-func (s *Store) FreshRefresh(
+func (s *logins) FreshRefresh(
 	ctx context.Context, name string,
 ) (token secret.Text, at time.Time, version string, ok bool, err error) {
 	sealed, ok := s.refresh.get(name)
@@ -104,7 +104,7 @@ func (s *Store) FreshRefresh(
 	return token, at, string(sealed), ok, err
 }
 
-func (s *Store) openRefresh(name string, sealed []byte) (token secret.Text, at time.Time, ok bool, err error) {
+func (s *logins) openRefresh(name string, sealed []byte) (token secret.Text, at time.Time, ok bool, err error) {
 	aead, err := s.keys.cipher(refreshKey, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return token, at, false, ErrUnreadable
@@ -128,7 +128,7 @@ func (s *Store) openRefresh(name string, sealed []byte) (token secret.Text, at t
 // renewRefresh seals anew the refresh tokens that the key of before has sealed, which goes some day. It takes the turn
 // of each: who exchanges one meanwhile replaces the version that he read. One whose turn another has waits for the next
 // time.
-func (s *Store) renewRefresh(ctx context.Context) error {
+func (s *logins) renewRefresh(ctx context.Context) error {
 	aead, err := s.keys.cipher(refreshKey, false)
 	both, changing := aead.(either)
 	if !changing {
@@ -148,7 +148,7 @@ func (s *Store) renewRefresh(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) renewOne(ctx context.Context, both either, name string) error {
+func (s *logins) renewOne(ctx context.Context, both either, name string) error {
 	turn, err := s.Lease(ctx, lease.OfRefresh(name), renewTurn)
 	if err != nil {
 		return err

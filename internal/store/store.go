@@ -123,13 +123,23 @@ const flushEvery = time.Minute
 // Store is the open state: every kind of record on one backend. All methods may be called from any goroutine; look-ups
 // keep working after Close.
 type Store struct {
-	*core
+	handedOut
+	pins            *table[pin]
+	returns         *Returns
+	users, accounts *Learned
+	creations       *Creations
+}
+
+// handedOut are the tokens and passwords that the proxy issued.
+type handedOut struct {
+	logins
 	tokens, passwords *table[issued]
-	pins              *table[pin]
-	refresh           *table[[]byte] // encrypted refresh tokens, by the name that the caller gives them
-	returns           *Returns
-	users, accounts   *Learned
-	creations         *Creations
+}
+
+// logins are encrypted refresh tokens, by the name that the caller gives them.
+type logins struct {
+	*core
+	refresh *table[[]byte]
 }
 
 // core is what the kinds of records share.
@@ -188,11 +198,11 @@ func Memory() *Store { return newStore(Options{}.withDefaults(), newMemory(), &k
 func newStore(o Options, b Backend, k *keyring) *Store {
 	c := &core{o: o, keys: k, backend: b, tables: map[string]records{}, hurry: make(chan struct{}, 1)}
 	s := &Store{
-		core:      c,
-		tokens:    newTable[issued](c, bucketTokens),
-		passwords: newTable[issued](c, bucketPasswords),
+		handedOut: handedOut{
+			logins: logins{c, newTable[[]byte](c, bucketRefresh)},
+			tokens: newTable[issued](c, bucketTokens), passwords: newTable[issued](c, bucketPasswords),
+		},
 		pins:      newTable[pin](c, bucketPins),
-		refresh:   newTable[[]byte](c, bucketRefresh),
 		returns:   &Returns{c, newTable[returned](c, bucketReturns)},
 		users:     &Learned{c, newTable[fact](c, bucketUsers)},
 		accounts:  &Learned{c, newTable[fact](c, bucketAccounts)},

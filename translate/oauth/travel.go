@@ -95,7 +95,7 @@ func (s *subject) readUserInfo(value []byte, left time.Duration) (timed[*UserInf
 	}
 	now := s.client.cfg.Now()
 	if u.Fetched = now.Add(left - userInfoLife); len(u.Accounts) > 0 {
-		return timed[*UserInfo]{val: u, soft: now.Add(s.client.spread(left))}, nil
+		return timed[*UserInfo]{val: u, soft: now.Add(s.client.cfg.spread(left))}, nil
 	}
 	u.Fetched = now
 	return timed[*UserInfo]{val: u, soft: now.Add(left), edge: now.Add(left)}, nil
@@ -119,7 +119,7 @@ func (d *directory) readGUID(value []byte, left time.Duration) (s timed[string],
 		err = errors.New("what was looked up is no GUID")
 	}
 	s = d.learned(guid)
-	s.soft = d.client.cfg.Now().Add(d.client.spread(left))
+	s.soft = d.client.cfg.Now().Add(d.client.cfg.spread(left))
 	return s, err
 }
 

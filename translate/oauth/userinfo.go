@@ -121,12 +121,12 @@ func (s *subject) fetchUserInfo(ctx context.Context) (timed[*UserInfo], error) {
 		until := u.Fetched.Add(c.cfg.TerminalPause)
 		return timed[*UserInfo]{val: u, soft: until, edge: until}, nil
 	}
-	return timed[*UserInfo]{val: u, soft: u.Fetched.Add(c.spread(userInfoLife))}, nil
+	return timed[*UserInfo]{val: u, soft: u.Fetched.Add(c.cfg.spread(userInfoLife))}, nil
 }
 
 // spread keeps what was fetched at one time from being refreshed at one time.
-func (c *Client) spread(life time.Duration) time.Duration {
-	return time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(life))
+func (c *Config) spread(life time.Duration) time.Duration {
+	return time.Duration((0.9 + 0.1*c.Jitter()) * float64(life))
 }
 
 func (s *subject) askUserInfo(ctx context.Context) (*UserInfo, error) {

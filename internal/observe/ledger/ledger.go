@@ -85,7 +85,13 @@ type Options struct {
 }
 
 // Ledger is safe for use by any number of goroutines.
-type Ledger struct {
+type Ledger struct{ replica }
+
+// replica has, beside what this process counts itself, the sight of what all replicas have counted.
+type replica struct{ book }
+
+// book is what this process counts itself, in bounded tables.
+type book struct {
 	o Options
 
 	mu           sync.Mutex
@@ -109,12 +115,12 @@ func New(o Options) (*Ledger, error) {
 		o.OnError = func(error) {}
 	}
 	o.MaxIntegrations = cmp.Or(o.MaxIntegrations, DefaultMaxIntegrations)
-	l := &Ledger{
+	l := &Ledger{replica{book{
 		o: o, integrations: map[string]*integrationTally{}, changed: map[string]stored{},
 		sharing: sharing{sights: map[string]*sight{}},
 		rows:    table{prefix: rowPrefix, max: cmp.Or(o.MaxRows, DefaultMaxRows), rows: map[rowKey]*row{}},
 		unknown: table{prefix: unknownPrefix, max: cmp.Or(o.MaxUnknown, DefaultMaxUnknown), rows: map[rowKey]*row{}},
-	}
+	}}}
 	for kind := range l.bounds() {
 		l.sharing.sights[kind] = &sight{}
 	}
@@ -156,14 +162,14 @@ func (l *Ledger) Record(e *call.Event) {
 }
 
 // change has the next write put what has this key, or delete it if that is nil.
-func (l *Ledger) change(key string, s stored) {
+func (l *book) change(key string, s stored) {
 	if l.o.Store != nil {
 		l.changed[key] = s
 	}
 }
 
 // row finds or makes the row of a call.
-func (l *Ledger) row(e *call.Event, at int64) *row {
+func (l *book) row(e *call.Event, at int64) *row {
 	t, key := &l.rows, rowKey{
 		Integration: e.Integration, Authenticator: e.Authenticator, Principal: e.Principal, Scheme: e.Scheme,
 		Door: string(e.Door), API: string(e.API),
@@ -191,7 +197,7 @@ func (l *Ledger) row(e *call.Event, at int64) *row {
 }
 
 // shed removes the sixteenth not seen for longest, so that a flood of strangers does not sort the table for each.
-func (l *Ledger) shed(t *table) {
+func (l *book) shed(t *table) {
 	oldest := slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.Last, b.Last) })
 	for _, r := range oldest[:t.max/16+1] {
 		l.sharing.shed += r.calls()
@@ -199,19 +205,19 @@ func (l *Ledger) shed(t *table) {
 	}
 }
 
-func (l *Ledger) remove(t *table, r *row) {
+func (l *book) remove(t *table, r *row) {
 	delete(t.rows, r.rowKey)
 	l.release(t, r.storeKey)
 }
 
 // release gives a key of the store free.
-func (l *Ledger) release(t *table, key string) {
+func (l *book) release(t *table, key string) {
 	t.free = append(t.free, key)
 	l.change(key, nil)
 }
 
 // integration finds or makes an integration. Beyond the bound the one not seen for longest goes, and its rows with it.
-func (l *Ledger) integration(name string, at int64) *integrationTally {
+func (l *book) integration(name string, at int64) *integrationTally {
 	if i := l.integrations[name]; i != nil {
 		return i
 	}
@@ -223,7 +229,7 @@ func (l *Ledger) integration(name string, at int64) *integrationTally {
 	return i
 }
 
-func (l *Ledger) forgetOldest() {
+func (l *book) forgetOldest() {
 	oldest := slices.MinFunc(slices.Collect(maps.Values(l.integrations)), func(a, b *integrationTally) int {
 		return cmp.Compare(a.Last, b.Last)
 	})

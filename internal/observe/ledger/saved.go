@@ -85,7 +85,7 @@ func (l *Ledger) Flush() error {
 }
 
 // load reads integrations before rows, for a row belongs to one.
-func (l *Ledger) load() error {
+func (l *book) load() error {
 	var rows []*row
 	err := l.o.Store.LedgerRows(func(key string, value []byte) error {
 		r, err := l.loadOne(key, value)
@@ -107,7 +107,7 @@ func (l *Ledger) load() error {
 }
 
 // tableOf gives the table of a row by its key in the store.
-func (l *Ledger) tableOf(key string) *table {
+func (l *book) tableOf(key string) *table {
 	if strings.HasPrefix(key, unknownPrefix) {
 		return &l.unknown
 	}
@@ -115,7 +115,7 @@ func (l *Ledger) tableOf(key string) *table {
 }
 
 // loadOne gives a row, or nil for an integration.
-func (l *Ledger) loadOne(key string, value []byte) (*row, error) {
+func (l *book) loadOne(key string, value []byte) (*row, error) {
 	if name, ok := strings.CutPrefix(key, integrationPrefix); ok {
 		return nil, l.loadIntegration(name, value)
 	}
@@ -133,7 +133,7 @@ func (l *Ledger) loadOne(key string, value []byte) (*row, error) {
 	return r, r.check()
 }
 
-func (l *Ledger) loadIntegration(name string, value []byte) error {
+func (l *book) loadIntegration(name string, value []byte) error {
 	i := &integrationTally{storeKey: integrationPrefix + name}
 	if err := json.Unmarshal(value, i); err != nil {
 		return err
@@ -202,7 +202,7 @@ func (i *integrationTally) check() error {
 
 // restore brings a row back, or gives its place free: when the bound is lower now, when its integration was dropped for
 // a lower bound, or when another row has its key.
-func (l *Ledger) restore(r *row) {
+func (l *book) restore(r *row) {
 	t := l.tableOf(r.storeKey)
 	r.rowKey = r.rowKey.clean()
 	if l.integrations[r.Integration] == nil && len(l.integrations) < l.o.MaxIntegrations {

@@ -32,7 +32,7 @@ type Sharing struct {
 }
 
 // Sharing tells how this ledger stands to the other replicas; nil = it is its own.
-func (l *Ledger) Sharing() *Sharing {
+func (l *replica) Sharing() *Sharing {
 	if l.o.Shared == nil {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (s *sharing) unseen(kind string, batch uint64) (list []Delta) {
 }
 
 // send sends all there is, in batches. flushing is held.
-func (l *Ledger) send() error {
+func (l *replica) send() error {
 	for {
 		more, err := l.pack()
 		if err != nil || !more {
@@ -107,7 +107,7 @@ func (s *sharing) took(b Batch) {
 }
 
 // pack fills the outbox, if it is empty, and reports whether there is something to send.
-func (l *Ledger) pack() (more bool, err error) {
+func (l *replica) pack() (more bool, err error) {
 	if l.rehearsed() { // what was mended is told by the name of its row
 		if err := l.read(kindRehearsal, l.sharing.sights[kindRehearsal]); err != nil {
 			return false, err
@@ -138,7 +138,7 @@ func (l *Ledger) pack() (more bool, err error) {
 	return len(*out) > 0, nil
 }
 
-func (l *Ledger) rehearsed() bool {
+func (l *replica) rehearsed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, i := range l.integrations {
@@ -157,13 +157,13 @@ func deltaOf(kind string, key any, merge ...func(*sheet)) Delta {
 	return Delta{kind, nameOf(key), s.steps}
 }
 
-func (l *Ledger) deltaOf(t *table, r *row) Delta {
+func (l *replica) deltaOf(t *table, r *row) Delta {
 	c := *r
 	return deltaOf(t.prefix, r.rowKey, c.merge)
 }
 
 // deltasOf gives what is to be told of an integration.
-func (l *Ledger) deltasOf(i *integrationTally) []Delta {
+func (l *replica) deltasOf(i *integrationTally) []Delta {
 	c, ok := i.copied().(*integrationTally)
 	if !ok {
 		return nil
@@ -185,7 +185,7 @@ func (l *Ledger) deltasOf(i *integrationTally) []Delta {
 
 // rehearsalDeltas also tells of what other replicas saw fail and works now, and counts further users as one where there
 // are many.
-func (l *Ledger) rehearsalDeltas(name string, r *rehearsals) []Delta {
+func (l *replica) rehearsalDeltas(name string, r *rehearsals) []Delta {
 	keyOf := func(k badKey) caseKey { return caseKey{name, r.Config, k} }
 	list := []Delta{deltaOf(kindRehearsal, keyOf(badKey{}), r.merge)}
 	known := &rehearsals{}

@@ -64,7 +64,7 @@ func groupOf(kind, name string) (string, error) {
 }
 
 // bounds are the most rows of each kind.
-func (l *Ledger) bounds() map[string]int {
+func (l *replica) bounds() map[string]int {
 	return map[string]int{
 		kindRow: l.rows.max, kindUnknown: l.unknown.max, kindIntegration: l.o.MaxIntegrations,
 		kindHours: l.o.MaxIntegrations * (hoursKept/hoursOfDay + 1), kindRehearsal: l.rows.max,
@@ -72,7 +72,7 @@ func (l *Ledger) bounds() map[string]int {
 }
 
 // look reads what the replicas have merged, unless it did so a moment ago. What cannot be read stays as it was.
-func (l *Ledger) look(kinds ...string) {
+func (l *replica) look(kinds ...string) {
 	if l.o.Shared == nil {
 		return
 	}
@@ -92,7 +92,7 @@ func (l *Ledger) look(kinds ...string) {
 }
 
 // Look reads all that the replicas have merged; the error says why it cannot be read.
-func (l *Ledger) Look() error {
+func (l *replica) Look() error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
 	for kind, s := range l.sharing.sights {
@@ -106,7 +106,7 @@ func (l *Ledger) Look() error {
 
 // read reads what changed, and all of it where the number of rows shows that some are gone. flushing is held: no batch
 // is under way from here.
-func (l *Ledger) read(kind string, s *sight) error {
+func (l *replica) read(kind string, s *sight) error {
 	now := l.o.Now()
 	next := sight{tried: s.tried, at: now, all: s.all, left: s.left}
 	l.mu.Lock()
@@ -192,7 +192,7 @@ func (s *sight) merge(d Delta) error {
 }
 
 // seen gives the merged rows of a group with what this process has not sent yet. mu is held.
-func (l *Ledger) seen(kind, group string, own []Delta) map[string]seen {
+func (l *replica) seen(kind, group string, own []Delta) map[string]seen {
 	s := l.sharing.sights[kind]
 	rows := maps.Clone(s.groups[group])
 	if rows == nil {
@@ -208,7 +208,7 @@ func (l *Ledger) seen(kind, group string, own []Delta) map[string]seen {
 }
 
 // rowsOf gives the rows of users; mu is held.
-func (l *Ledger) rowsOf(t *table) iter.Seq[*row] {
+func (l *replica) rowsOf(t *table) iter.Seq[*row] {
 	if l.o.Shared == nil {
 		return maps.Values(t.rows)
 	}
@@ -227,7 +227,7 @@ func (l *Ledger) rowsOf(t *table) iter.Seq[*row] {
 }
 
 // integrationOf gives what is known of an integration, nil for nothing; mu is held.
-func (l *Ledger) integrationOf(name string) *integrationTally {
+func (l *replica) integrationOf(name string) *integrationTally {
 	if l.o.Shared == nil {
 		return l.integrations[name]
 	}

@@ -60,7 +60,7 @@ func (m *mine) latest(name func(store.Change) string) map[string]committed {
 }
 
 // again writes what this process committed and the server lost, unless something newer is there.
-func (s *Server) again(ctx context.Context) error {
+func (s *records) again(ctx context.Context) error {
 	const tries = 20 // others write too
 	var err error
 	for range tries {
@@ -81,7 +81,7 @@ func (s *Server) again(ctx context.Context) error {
 
 // lost are the changes of this process that the feed does not have, though it reaches back so far, and that no later
 // one replaced.
-func (s *Server) lost(ctx context.Context) (list []committed, err error) {
+func (s *records) lost(ctx context.Context) (list []committed, err error) {
 	all := s.mine.latest(func(c store.Change) string {
 		short := shortOf(c.Bucket)
 		return short + ":" + s.ring.name("record", short, c.Key)
@@ -100,7 +100,7 @@ func (s *Server) lost(ctx context.Context) (list []committed, err error) {
 }
 
 // told gives the last entry of each place that the feed has, and the feed's first one.
-func (s *Server) told(ctx context.Context) (last map[string]store.Mark, first store.Mark, err error) {
+func (s *records) told(ctx context.Context) (last map[string]store.Mark, first store.Mark, err error) {
 	last = map[string]store.Mark{}
 	from := "-"
 	for range maxPages {
@@ -150,7 +150,7 @@ return list
 }
 
 // forgot is what a follower does who finds that the server lost what it told of.
-func (s *Server) forgot(ctx context.Context) error {
+func (s *records) forgot(ctx context.Context) error {
 	if err := s.again(ctx); err != nil {
 		return err
 	}

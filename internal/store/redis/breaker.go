@@ -84,7 +84,7 @@ type State struct {
 }
 
 // State tells how the store is seen from here.
-func (s *Server) State() State {
+func (s *link) State() State {
 	b := &s.breaker
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,7 +113,7 @@ func (s *Server) Watch(ctx context.Context) {
 }
 
 // probe closes the breaker if the store answers, takes changes, and is the one that it was. Else it opens it.
-func (s *Server) probe(ctx context.Context) {
+func (s *identity) probe(ctx context.Context) {
 	asked, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
 	began := time.Now()
@@ -144,7 +144,7 @@ const missedFor = time.Minute
 
 // miss leaves a note in an emptied server, so that a replica that starts now does not make a new store there: then the
 // one that was could not be restored. That it cannot be left changes nothing.
-func (s *Server) miss(ctx context.Context) {
+func (s *identity) miss(ctx context.Context) {
 	asked, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
 	s.o.Observe("miss", s.fault(s.client().Set(asked, s.key("missed"), "", missedFor).Err()), 0)
@@ -164,7 +164,7 @@ func wrongServer(err error) bool {
 }
 
 // renew ends all connections.
-func (s *Server) renew() {
+func (s *link) renew() {
 	fresh := s.o.client(s.o.Connections)
 	s.mu.Lock()
 	before := s.pool

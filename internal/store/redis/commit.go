@@ -71,7 +71,7 @@ end
 const copyWait = 100 * time.Millisecond
 
 // Commit applies all changes or none, however many there are. The feed has one entry for every hundred of them.
-func (s *Server) Commit(ctx context.Context, changes []store.Change) (store.Mark, error) {
+func (s *records) Commit(ctx context.Context, changes []store.Change) (store.Mark, error) {
 	list := make([]committed, 0, len(changes))
 	for _, c := range changes {
 		list = append(list, committed{change: c})
@@ -80,7 +80,7 @@ func (s *Server) Commit(ctx context.Context, changes []store.Change) (store.Mark
 }
 
 // commit commits if the feed ends at a place; "" is any.
-func (s *Server) commit(ctx context.Context, changes []committed, end string) (at store.Mark, err error) {
+func (s *records) commit(ctx context.Context, changes []committed, end string) (at store.Mark, err error) {
 	id, err := s.known()
 	if err != nil {
 		return at, err
@@ -92,7 +92,7 @@ func (s *Server) commit(ctx context.Context, changes []committed, end string) (a
 		if slices.ContainsFunc(changes, lasting) {
 			answer, err = s.runCopied(ctx, c, commit(), id, keys, args...)
 		} else {
-			answer, err = commit().on(ctx, c, s, id, keys, args...)
+			answer, err = commit().on(ctx, c, &s.link, id, keys, args...)
 		}
 		return err
 	})
@@ -113,14 +113,14 @@ var errNotCopied = errors.New("no other server has it yet")
 
 // runCopied runs a script, and where other servers copy this one, waits until one of them has what it wrote. How that
 // ends is observed, and never an error.
-func (s *Server) runCopied(
+func (s *records) runCopied(
 	ctx context.Context, c goredis.UniversalClient, sc script, id string, keys []string, args ...any,
 ) (any, error) {
 	s.mu.Lock()
 	copied := s.isCopied
 	s.mu.Unlock()
 	if !copied {
-		return sc.on(ctx, c, s, id, keys, args...)
+		return sc.on(ctx, c, &s.link, id, keys, args...)
 	}
 	node := c
 	if cluster, ok := c.(*goredis.ClusterClient); ok {
@@ -136,7 +136,7 @@ func (s *Server) runCopied(
 		ran, waited = withWait(ctx, node, made.Eval, allKeys, allArgs)
 	}
 	if goredis.HasErrorPrefix(ran.Err(), "MOVED") { // the cluster's client finds the way
-		return sc.on(ctx, c, s, id, keys, args...)
+		return sc.on(ctx, c, &s.link, id, keys, args...)
 	}
 	if ran.Err() == nil {
 		n, err := waited.Int()
@@ -159,7 +159,7 @@ func withWait(
 	return ran, waited
 }
 
-func (s *Server) commitArgs(changes []committed, end string) (keys []string, args []any) {
+func (s *records) commitArgs(changes []committed, end string) (keys []string, args []any) {
 	keys = []string{s.key("feed")}
 	args = []any{end}
 	numbers := map[string]int{}

@@ -30,7 +30,7 @@ const connectTime = 5 * time.Second
 // Connect finds the store, or makes it where there is none, and remembers which one it is. What it says of a wrong key,
 // a foreign or a newer store (ErrKey, ErrAccountServer, store.ErrForeign, store.ErrNewer) does not end by itself. All
 // else is store.ErrUnreachable, or store.ErrEmptied and store.ErrReplaced later on, and may be tried again.
-func (s *Server) Connect(ctx context.Context) error {
+func (s *identity) Connect(ctx context.Context) error {
 	asked, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	n, err := s.look(asked)
@@ -59,7 +59,7 @@ type nature struct {
 }
 
 // look asks a server what it is.
-func (s *Server) look(ctx context.Context) (n nature, err error) {
+func (s *identity) look(ctx context.Context) (n nature, err error) {
 	answer, err := looking().Run(ctx, s.client(), []string{s.key("meta")}).Result()
 	if err = s.fault(err); err != nil {
 		return n, err
@@ -89,7 +89,7 @@ return {redis.call('HGETALL', KEYS[1]), info}
 }
 
 // begin makes a store. Of several replicas that find none, one makes it.
-func (s *Server) begin(ctx context.Context) (nature, error) {
+func (s *identity) begin(ctx context.Context) (nature, error) {
 	if s.o.LooksOnly {
 		return nature{}, fmt.Errorf("%w: no replica has made a store in it, or somebody emptied it", store.ErrEmptied)
 	}
@@ -104,7 +104,7 @@ func (s *Server) begin(ctx context.Context) (nature, error) {
 }
 
 // newMeta is what stands in meta.
-func (s *Server) newMeta(id string, names []byte) []any {
+func (s *identity) newMeta(id string, names []byte) []any {
 	return []any{
 		"program", program, "schema", schema, "id", id, "account_server", s.o.AccountServer,
 		"names", s.ring.seal(names, "meta", "names"), "made", time.Now().UTC().Format(time.RFC3339),
@@ -119,7 +119,7 @@ redis.call('XADD', KEYS[2], '*', 'begun', '')`)
 }
 
 // found tells what is wrong with a server, whatever it holds.
-func (s *Server) found(n nature) error {
+func (s *identity) found(n nature) error {
 	wrong := func(row cause.ID, fill ...string) error {
 		fill = append([]string{"address", strings.Join(s.o.Addresses, ", ")}, fill...)
 		return &Fault{kind: store.ErrUnreachable, row: row, fill: fill}
@@ -136,7 +136,7 @@ func (s *Server) found(n nature) error {
 }
 
 // recognise takes a server for the store, the first time; later it has to be the same one.
-func (s *Server) recognise(n nature) error {
+func (s *identity) recognise(n nature) error {
 	if err := s.found(n); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (s *Server) recognise(n nature) error {
 	return nil
 }
 
-func (s *Server) checkMeta(meta map[string]string) error {
+func (s *identity) checkMeta(meta map[string]string) error {
 	id, _ := s.known()
 	version, err := strconv.Atoi(meta["schema"])
 	switch {

@@ -50,7 +50,7 @@ func saidByServer() map[string]cause.ID {
 }
 
 // fault tells the answers of a script from all else that can go wrong, which means that the store is away.
-func (s *Server) fault(err error) error {
+func (s *link) fault(err error) error {
 	switch {
 	case err == nil, errors.Is(err, goredis.Nil) && !s.ofSentinel(err):
 		return err
@@ -67,7 +67,7 @@ func (s *Server) fault(err error) error {
 	return f
 }
 
-func (s *Server) rowOf(err error) (cause.ID, []string) {
+func (s *link) rowOf(err error) (cause.ID, []string) {
 	text := err.Error()
 	if s.ofSentinel(err) {
 		return cause.StoreSentinel, []string{"detail", s.o.Sentinel.Master}
@@ -106,12 +106,12 @@ func rightOf(text string) string {
 }
 
 // ofSentinel tells whether sentinels answered that they know no such master.
-func (s *Server) ofSentinel(err error) bool {
+func (s *link) ofSentinel(err error) bool {
 	return s.o.Sentinel != nil && err != goredis.Nil && errors.Is(err, goredis.Nil)
 }
 
 // ofNetwork names the step that failed, on the way to the server.
-func (s *Server) ofNetwork(err error) (cause.ID, []string) {
+func (s *link) ofNetwork(err error) (cause.ID, []string) {
 	host := s.o.Addresses[0]
 	if h, _, e := net.SplitHostPort(host); e == nil {
 		host = h

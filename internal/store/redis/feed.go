@@ -19,7 +19,7 @@ const (
 )
 
 // End is the end of the feed.
-func (s *Server) End(ctx context.Context) (store.Mark, error) {
+func (s *records) End(ctx context.Context) (store.Mark, error) {
 	answer, err := s.run(ctx, end(), []string{s.key("feed")})
 	if err != nil {
 		return store.Mark{}, err
@@ -30,7 +30,7 @@ func (s *Server) End(ctx context.Context) (store.Mark, error) {
 func end() script { return newScript("end", feedEnd+`return feed_end(KEYS[2])`) }
 
 // Follow reads the feed over a connection of its own. The breaker does not stop it, and it does not open the breaker.
-func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store.Change, store.Mark)) (err error) {
+func (s *records) Follow(ctx context.Context, from store.Mark, apply func([]store.Change, store.Mark)) (err error) {
 	id, err := s.known()
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store
 	return s.endOfFollow(ctx, err)
 }
 
-func (s *Server) endOfFollow(ctx context.Context, err error) error {
+func (s *records) endOfFollow(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -82,7 +82,7 @@ type entry struct {
 }
 
 // read waits for what comes after a place of the feed.
-func (s *Server) read(ctx context.Context, reader goredis.UniversalClient, from store.Mark) ([]entry, error) {
+func (s *records) read(ctx context.Context, reader goredis.UniversalClient, from store.Mark) ([]entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, feedWait+s.o.Timeout)
 	defer cancel()
 	ask := goredis.NewSliceCmd(ctx, "XREAD", "COUNT", feedBatch, "BLOCK", feedWait.Milliseconds(),
@@ -100,10 +100,10 @@ func (s *Server) read(ctx context.Context, reader goredis.UniversalClient, from 
 
 // stillThere tells whether the feed has all that follows a place: what was read after it holds only if this is so
 // afterwards. A place that is gone although later ones are there was never in this server: a fail-over forgot it.
-func (s *Server) stillThere(ctx context.Context, reader goredis.UniversalClient, id string, from store.Mark) error {
+func (s *records) stillThere(ctx context.Context, reader goredis.UniversalClient, id string, from store.Mark) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	answer, err := where().on(ctx, reader, s, id, []string{s.key("feed")}, from.String())
+	answer, err := where().on(ctx, reader, &s.link, id, []string{s.key("feed")}, from.String())
 	if err = s.fault(err); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ return here and 'here' or first[1]
 }
 
 // changes are those of an entry. Places that this version cannot read are left out.
-func (s *Server) changes(fields []string) (list []store.Change) {
+func (s *records) changes(fields []string) (list []store.Change) {
 	for i := 0; i+1 < len(fields); i += 2 {
 		short, field, ok := strings.Cut(fields[i], ":")
 		if !ok {

@@ -8,7 +8,7 @@ import (
 )
 
 // Lease takes a turn. What lies under its name has a fence, so that a holder who comes late takes it from nobody.
-func (s *Server) Lease(ctx context.Context, name string, life time.Duration) (*store.Lease, error) {
+func (s *records) Lease(ctx context.Context, name string, life time.Duration) (*store.Lease, error) {
 	keys := []string{s.key("lease", "store", s.ring.name("lease", name)), s.key("fence")}
 	held, until, err := s.lease(ctx, keys, "", life)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Server) Lease(ctx context.Context, name string, life time.Duration) (*s
 }
 
 // lease takes a turn for life from now on, also if held is what it was taken with before.
-func (s *Server) lease(
+func (s *records) lease(
 	ctx context.Context, keys []string, held string, life time.Duration,
 ) (now string, until time.Time, err error) {
 	until = time.Now().Add(life) // it ends here before it ends in the store

@@ -13,7 +13,7 @@ import (
 
 // explain finds out more about a server that was never reached, and cuts connections or does not answer: which of the
 // two sides speaks TLS, or that a certificate is wanted. It sends no password.
-func (s *Server) explain(ctx context.Context, err error) error {
+func (s *link) explain(ctx context.Context, err error) error {
 	var f *Fault
 	if _, unknown := s.known(); unknown == nil || s.o.Sentinel != nil || !errors.As(err, &f) || f.err == nil ||
 		f.row != cause.StoreAway && f.row != cause.StoreSlow {
@@ -38,7 +38,7 @@ func (s *Server) explain(ctx context.Context, err error) error {
 }
 
 // handshake does a TLS handshake, and waits a moment for what the server has against it: in TLS 1.3 that comes after.
-func (s *Server) handshake(ctx context.Context, config *tls.Config) error {
+func (s *link) handshake(ctx context.Context, config *tls.Config) error {
 	if config == nil {
 		config = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 	}
@@ -60,7 +60,7 @@ func (s *Server) handshake(ctx context.Context, config *tls.Config) error {
 }
 
 // speaksPlain tells whether the server answers as Redis does without TLS.
-func (s *Server) speaksPlain(ctx context.Context) bool {
+func (s *link) speaksPlain(ctx context.Context) bool {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", s.o.Addresses[0])
 	if err != nil {
 		return false

@@ -87,7 +87,7 @@ func (k *keyring) openRecord(short, field, raw string) (c store.Change, old bool
 }
 
 // Get reads one record. One that does not open is none.
-func (s *Server) Get(ctx context.Context, bucket, key string) (value []byte, ok bool, err error) {
+func (s *records) Get(ctx context.Context, bucket, key string) (value []byte, ok bool, err error) {
 	if _, err = s.known(); err != nil {
 		return nil, false, err
 	}
@@ -103,7 +103,7 @@ func (s *Server) Get(ctx context.Context, bucket, key string) (value []byte, ok 
 }
 
 // opened opens a record of a hash. One that does not open is told of, and is none.
-func (s *Server) opened(short, field, raw string) (store.Change, bool) {
+func (s *records) opened(short, field, raw string) (store.Change, bool) {
 	c, _, err := s.ring.openRecord(short, field, raw)
 	if err == nil && c.Value == nil {
 		err = fmt.Errorf("%w: a deletion lies in %s", errRecord, short)
@@ -126,7 +126,7 @@ const maxPages = 100_000
 var errEndless = fmt.Errorf("%w: what it tells of its records does not end", store.ErrUnreachable)
 
 // Load reads a bucket in pages. A record that does not open is left out.
-func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byte) error) error {
+func (s *records) Load(ctx context.Context, bucket string, add func(string, []byte) error) error {
 	short := shortOf(bucket)
 	seen := map[string]struct{}{} // a field may come twice
 	return s.pages(ctx, s.key(short), func(fields []string) error {
@@ -146,7 +146,7 @@ func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byt
 }
 
 // pages reads a hash: fields and values in turn.
-func (s *Server) pages(ctx context.Context, key string, each func(fields []string) error) error {
+func (s *records) pages(ctx context.Context, key string, each func(fields []string) error) error {
 	cursor := "0"
 	for range maxPages {
 		answer, err := s.run(ctx, scan(), []string{key}, cursor)

@@ -19,7 +19,7 @@ type script struct{ name, lua string }
 func newScript(name, lua string) script { return script{name, lua} }
 
 // made is the script for the client, which makes a digest of the text: once.
-func (s *Server) made(sc script) *goredis.Script {
+func (s *link) made(sc script) *goredis.Script {
 	known, ok := s.scripts.Load(sc.name)
 	if !ok {
 		known, _ = s.scripts.LoadOrStore(sc.name, goredis.NewScript(prologue+sc.lua))
@@ -29,7 +29,7 @@ func (s *Server) made(sc script) *goredis.Script {
 
 // on runs the script with a client.
 func (sc script) on(
-	ctx context.Context, c goredis.UniversalClient, s *Server, id string, keys []string, args ...any,
+	ctx context.Context, c goredis.UniversalClient, s *link, id string, keys []string, args ...any,
 ) (any, error) {
 	keys = append([]string{s.key("meta")}, keys...)
 	return s.made(sc).Run(ctx, c, keys, append([]any{id}, args...)...).Result()

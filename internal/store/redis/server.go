@@ -57,12 +57,23 @@ type Sentinel struct {
 	Password secret.Text
 }
 
-// Server is the connection to the store: one pool with its breaker. It is safe for any number of goroutines.
-type Server struct {
+// Server is the store that replicas share. It is safe for any number of goroutines.
+type Server struct{ records }
+
+// records keeps what package store puts, and the feed of its changes.
+type records struct {
+	identity
+	mine mine
+}
+
+// identity knows which store it is, and finds out whether it still is that one.
+type identity struct{ link }
+
+// link is the connection: one pool with its breaker.
+type link struct {
 	o       Options
 	ring    *keyring
 	breaker breaker
-	mine    mine
 	slots   chan struct{} // one for each connection
 	scripts sync.Map      // by name, each a *goredis.Script
 
@@ -88,9 +99,9 @@ func Open(o Options) *Server {
 	if o.Connections == 0 {
 		o.Connections = 8
 	}
-	return &Server{
+	return &Server{records{identity: identity{link{
 		o: o, pool: o.client(o.Connections), ring: newKeyring(o), slots: make(chan struct{}, o.Connections),
-	}
+	}}}}
 }
 
 // client makes a pool that never waits longer than the caller, repeats nothing, keeps few connections, and ends them
@@ -118,9 +129,9 @@ const (
 )
 
 // Close ends all connections but those of Follow, which end with their contexts.
-func (s *Server) Close() error { return s.client().Close() }
+func (s *link) Close() error { return s.client().Close() }
 
-func (s *Server) client() goredis.UniversalClient {
+func (s *link) client() goredis.UniversalClient {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.pool
@@ -128,12 +139,12 @@ func (s *Server) client() goredis.UniversalClient {
 
 // key is a key of the store. Its first part in braces has a cluster put all of them in one slot, so that scripts see
 // every key.
-func (s *Server) key(parts ...string) string {
+func (s *link) key(parts ...string) string {
 	return "{" + s.o.Namespace + "}:" + strings.Join(parts, ":")
 }
 
 // known is the id of the store that this process knows.
-func (s *Server) known() (id string, err error) {
+func (s *link) known() (id string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.id == "" {
@@ -143,14 +154,14 @@ func (s *Server) known() (id string, err error) {
 }
 
 // Made is when somebody made the store; zero = it has not been found, or does not say.
-func (s *Server) Made() time.Time {
+func (s *link) Made() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.madeAt
 }
 
 // Known tells whether Connect or Examine has found the store.
-func (s *Server) Known() bool {
+func (s *link) Known() bool {
 	_, err := s.known()
 	return err == nil
 }
@@ -158,7 +169,7 @@ func (s *Server) Known() bool {
 // do asks one question, unless the breaker is open. The error is what a script refused with, or wraps
 // store.ErrUnreachable: that there is no value is none. A caller who has gone, or waits less long, says nothing of the
 // server.
-func (s *Server) do(
+func (s *link) do(
 	ctx context.Context, operation string, limit time.Duration,
 	ask func(context.Context, goredis.UniversalClient) error,
 ) (err error) {
@@ -190,7 +201,7 @@ const crowdTime = 8
 
 // takeSlot waits for a connection. A crowd of this process says nothing of the server, so its wait is no part of a
 // question's time; if the store goes away meanwhile, the questions before find that out.
-func (s *Server) takeSlot(ctx context.Context, limit time.Duration) error {
+func (s *link) takeSlot(ctx context.Context, limit time.Duration) error {
 	waiting, cancel := context.WithTimeout(ctx, crowdTime*limit)
 	defer cancel()
 	select {
@@ -202,11 +213,11 @@ func (s *Server) takeSlot(ctx context.Context, limit time.Duration) error {
 }
 
 // run runs a script on the store that this process knows. keys come after the key of meta, which the script checks.
-func (s *Server) run(ctx context.Context, script script, keys []string, args ...any) (answer any, err error) {
+func (s *link) run(ctx context.Context, script script, keys []string, args ...any) (answer any, err error) {
 	return s.runWithin(ctx, s.o.Timeout, script, keys, args...)
 }
 
-func (s *Server) runWithin(
+func (s *link) runWithin(
 	ctx context.Context, limit time.Duration, script script, keys []string, args ...any,
 ) (answer any, err error) {
 	id, err := s.known()
