@@ -142,7 +142,7 @@ func TestSentinelsFindTheServer(t *testing.T) {
 		text := fmt.Sprintf("sentinel monitor store 127.0.0.1 %s 2\nsentinel down-after-milliseconds store 500\n"+
 			"sentinel failover-timeout store 3000\n"+
 			"user proxy on >phrase resetchannels &+switch-master &+replica-reconf-done -@all "+ // as docs/scale.md has it
-			"+sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe\n", first.Port())
+			"+sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe +ping\n", first.Port())
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
