@@ -117,7 +117,7 @@ func (s *shared) retry() {
 	}
 }
 
-// away is told when the store goes away, and with nil when it is back, by one goroutine at a time. The text of the error
+// away is told when the store goes away, and with nil when it is back, by one goroutine at a time. The error's text
 // changes while an outage goes on: who reads the log wants to know only that something else is to be done.
 func (s *shared) away(err error) {
 	id, _ := rowOf(err)
