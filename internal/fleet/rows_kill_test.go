@@ -46,27 +46,27 @@ func killedBeforeTheAnswer(t *testing.T, s *stage) string {
 	f := s.start(t, plan{
 		replicas: 3, sites: true, integrations: func(list []map[string]any) { list[1]["soap"] = "rest" },
 	})
-	tried := 0
-	for i, transaction := range []string{"", "5c2ef4b0-0000-4000-8000-000000000001"} {
-		serial := fmt.Sprintf("serial-%08d", i)
-		first, second := f.replicas[i], f.replicas[2]
-		f.docusign.hold("/envelopes")
-		p := newProgram(bySOAP, "anna@example.com", "", to(first.proxy))
-		go p.createBySOAP(context.WithoutCancel(t.Context()), serial, transaction) // it ends with its replica
-		await(t, "the envelope was made and is not answered", f.docusign.heldIs(1))
-		first.kill()
-		f.docusign.release()
-		again := newProgram(bySOAP, "anna@example.com", "", to(second.proxy))
+	transactions := []string{"", "5c2ef4b0-0000-4000-8000-000000000001"}
+	serial := func(i int) string { return fmt.Sprintf("serial-%08d", i) }
+	f.docusign.hold("/envelopes")
+	for i, transaction := range transactions {
+		p := newProgram(bySOAP, "anna@example.com", "", to(f.replicas[0].proxy))
+		go p.createBySOAP(context.WithoutCancel(t.Context()), serial(i), transaction) // it ends with its replica
+	}
+	await(t, "the envelopes were made and are not answered", f.docusign.heldIs(len(transactions)))
+	f.replicas[0].kill()
+	f.docusign.release()
+	for i, transaction := range transactions { // the lease of the killed one ends for both at the same time
+		again := newProgram(bySOAP, "anna@example.com", "", to(f.replicas[1+i].proxy))
 		await(t, "the retry at another replica is answered", func() error {
-			if o := again.createBySOAP(t.Context(), serial, transaction); !o.good() {
+			if o := again.createBySOAP(t.Context(), serial(i), transaction); !o.good() {
 				return fmt.Errorf("%v", o)
 			}
 			return nil
 		})
-		if n := f.docusign.made(serial); n != 1 {
+		if n := f.docusign.made(serial(i)); n != 1 {
 			t.Errorf("transaction id %q: %d envelopes", transaction, n)
 		}
-		tried++
 	}
-	return fmt.Sprintf("%d retries at another replica, 1 envelope each, %d in all", tried, len(f.docusign.sandbox.Envelopes())-2)
+	return fmt.Sprintf("%d retries at another replica, 1 envelope each, %d in all", len(transactions), len(f.docusign.sandbox.Envelopes())-2)
 }
