@@ -45,18 +45,30 @@ type commit struct {
 
 // follow gives what a follower sees, until the test ends.
 func follow(t *testing.T, s *redis.Server, from store.Mark) <-chan commit {
+	return followWhile(t, s, from, func(error) bool { return false })
+}
+
+// followWhile is follow that begins anew after an end that again allows for. Nothing more is seen after another one.
+func followWhile(t *testing.T, s *redis.Server, from store.Mark, again func(error) bool) <-chan commit {
 	ctx, cancel := context.WithCancel(t.Context())
 	seen, ended := make(chan commit), make(chan error, 1)
 	go func() {
-		ended <- s.Follow(ctx, from, func(changes []store.Change, at store.Mark) {
-			if len(changes) == 0 {
+		defer close(seen)
+		apply := func(changes []store.Change, at store.Mark) {
+			if from = at; len(changes) == 0 {
 				return // nothing is new
 			}
 			select {
 			case seen <- commit{changes, at}:
 			case <-ctx.Done():
 			}
-		})
+		}
+		err := s.Follow(ctx, from, apply)
+		for again(err) {
+			time.Sleep(20 * time.Millisecond)
+			err = s.Follow(ctx, from, apply)
+		}
+		ended <- err
 	}()
 	t.Cleanup(func() {
 		cancel()
