@@ -2,9 +2,7 @@ package config
 
 import (
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"reflect"
@@ -43,12 +41,7 @@ func (c *Config) Hash(key []byte) string {
 type meaning struct{ key []byte }
 
 func (m meaning) digest(sort string, parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, m.key)
-	for _, part := range append([][]byte{[]byte(sort)}, parts...) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write(part)
-	}
-	return h.Sum(nil)
+	return secret.MAC(m.key, append([][]byte{[]byte(sort)}, parts...)...)
 }
 
 // inOrder tells the lists in which it counts what comes first.

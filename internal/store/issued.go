@@ -3,10 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -181,7 +179,7 @@ func (s *handedOut) vouchers(o TokenOwner, fingerprint [sha256.Size]byte) (all [
 		return nil, fmt.Errorf("voucher: %w", err)
 	}
 	for _, key := range keys {
-		sum := keyed(key, o.Integration, o.Authenticator, string(fingerprint[:]))
+		sum := secret.MAC(key, o.Integration, o.Authenticator, string(fingerprint[:]))
 		all = append(all, base64.RawStdEncoding.EncodeToString(sum))
 	}
 	return all, nil
@@ -292,16 +290,6 @@ func digest(text string) (sum [sha256.Size]byte) {
 
 // derive keeps an empty part where earlier versions had the scheme, so that their passwords stay.
 func derive(master, salt []byte, o TokenOwner) string {
-	sum := keyed(master, string(salt), o.Integration, o.Authenticator, o.Principal, "")
+	sum := secret.MAC(master, string(salt), o.Integration, o.Authenticator, o.Principal, "")
 	return base64.StdEncoding.EncodeToString(sum[:issuedBytes])
-}
-
-// keyed is the HMAC of texts, each after its length, so that no two lists give the same.
-func keyed(key []byte, parts ...string) []byte {
-	h := hmac.New(sha256.New, key)
-	for _, part := range parts {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
-	return h.Sum(nil)
 }

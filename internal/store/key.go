@@ -74,11 +74,11 @@ func (k *keyring) cipher(purpose string, create bool) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := sealer(keys[0])
+	now, err := Sealer(keys[0])
 	if err != nil || len(keys) == 1 {
 		return now, err
 	}
-	before, err := sealer(keys[1])
+	before, err := Sealer(keys[1])
 	return either{now, before}, err
 }
 
@@ -108,7 +108,8 @@ func (e either) renewed(sealed, bound []byte) (fresh []byte, ok bool) {
 	return e.Seal(nil, nil, opened, bound), true
 }
 
-func sealer(key []byte) (cipher.AEAD, error) {
+// Sealer encrypts with a key of 32 bytes, and makes a nonce for each value.
+func Sealer(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err

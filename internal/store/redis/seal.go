@@ -1,18 +1,17 @@
 package redis
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"sync/atomic"
 
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
 )
 
 // ErrKey means that what the store has was not sealed with the key at hand.
@@ -47,11 +46,7 @@ func aead(key []byte) cipher.AEAD {
 	if err != nil {
 		panic(err) // only for a size that SHA-256 cannot give
 	}
-	block, err := aes.NewCipher(derived)
-	if err != nil {
-		panic(err)
-	}
-	sealer, err := cipher.NewGCMWithRandomNonce(block)
+	sealer, err := store.Sealer(derived)
 	if err != nil {
 		panic(err)
 	}
@@ -65,16 +60,16 @@ func (k *keyring) seal(value []byte, place ...string) []byte {
 
 // open gives a sealed value, and whether it has to be sealed anew with the key of now.
 func (k *keyring) open(sealed []byte, place ...string) (value []byte, old bool, err error) {
-	if value, err = k.now.Open(nil, nil, sealed, k.bound(place)); err == nil || k.before == nil {
-		if err != nil {
-			return nil, false, ErrKey
-		}
+	bound := k.bound(place)
+	if value, err = k.now.Open(nil, nil, sealed, bound); err == nil {
 		return value, false, nil
 	}
-	if value, err = k.before.Open(nil, nil, sealed, k.bound(place)); err != nil {
-		return nil, false, ErrKey
+	if k.before != nil {
+		if value, err = k.before.Open(nil, nil, sealed, bound); err == nil {
+			return value, true, nil
+		}
 	}
-	return value, true, nil
+	return nil, false, ErrKey
 }
 
 func (k *keyring) bound(place []string) []byte {
@@ -96,12 +91,7 @@ func (k *keyring) digest(parts ...string) []byte {
 	if set := k.names.Load(); set != nil { // else nothing of it leaves this process
 		names = *set
 	}
-	h := hmac.New(sha256.New, names)
-	for _, part := range parts {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
-	return h.Sum(nil)
+	return secret.MAC(names, parts...)
 }
 
 // openNames opens the secret of the names, as it lies in meta; old tells that it has to be sealed anew.
