@@ -93,10 +93,12 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 	} else if s.cfg.Tap != nil {
 		x.tapInto(s.cfg.Tap(r), r)
 	}
-	if q, ok := r.Context().Value(questionKey{}).(*forwardauth.Question); ok {
-		own := *x.state // the gateway sends the call instead of this proxy
-		own.Upstream, q.RequestID = q, x.event.RequestID
-		x.state = &own
+	if b.Door == call.DoorForwardAuth {
+		if q, ok := r.Context().Value(questionKey{}).(*forwardauth.Question); ok {
+			own := *x.state // the gateway sends the call instead of this proxy
+			own.Upstream, q.RequestID = q, x.event.RequestID
+			x.state = &own
+		}
 	}
 	return x
 }

@@ -9,6 +9,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/proxy/egress"
 )
 
 // Balancers are the networks whose machines stand between the programs and this proxy, and say who a program is. A
@@ -73,7 +74,7 @@ func isClient(a netip.Addr) bool {
 // it names. Inside a tunnel the field is the program's own and says nothing; a question of forward-auth is read later.
 func (f *Front) Caller(r *http.Request, b *Binding) (*Binding, error) {
 	programs := b.Door == call.DoorConnect || b.Door == call.DoorForwardAuth
-	if len(f.ForwardedFor) == 0 || programs || b.Unnamed || !holds(f.ForwardedFor, b.Client.Addr()) {
+	if len(f.ForwardedFor) == 0 || programs || b.Unnamed || !egress.Holds(f.ForwardedFor, b.Client.Addr()) {
 		return b, nil
 	}
 	client, err := LastUnlisted(r.Header["X-Forwarded-For"], f.ForwardedFor)
@@ -103,7 +104,7 @@ func LastUnlisted(fields []string, listed []netip.Prefix) (netip.Addr, error) {
 			if !ok {
 				return netip.Addr{}, errors.New("the entry that counts is no address")
 			}
-			if !holds(listed, a) {
+			if !egress.Holds(listed, a) {
 				return a, nil
 			}
 		}
@@ -123,10 +124,4 @@ func parseEntry(text string) (netip.Addr, bool) {
 		a, err = ap.Addr(), portErr
 	}
 	return a.Unmap(), err == nil && a.Zone() == ""
-}
-
-// holds reports whether one of the networks has the address.
-func holds(networks []netip.Prefix, a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }

@@ -291,7 +291,7 @@ func (f *Front) accept(l net.Listener, door call.Door, places, unread *Places, t
 		}
 		b := Binding{Door: door, Client: AddrPort(c.RemoteAddr()), Local: AddrPort(c.LocalAddr())}
 		bound, first := &Conn{Conn: c, Binding: b}, places
-		if holds(f.ProxyProtocol, b.Client.Addr()) {
+		if egress.Holds(f.ProxyProtocol, b.Client.Addr()) {
 			bound.then, first = places, unread
 		}
 		if !f.takePlace(first, bound) {

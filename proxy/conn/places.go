@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 )
 
@@ -44,7 +45,7 @@ func NewPlaces(most, sharePercent int) *Places {
 // one of the same client if it has its share, else one of the client that has most. The caller closes it.
 func (p *Places) Take(client netip.Addr, conn *Conn) (taken, displaced *Place) {
 	share := p.share
-	if holds(p.shared, client) {
+	if egress.Holds(p.shared, client) {
 		share = p.max
 	}
 	client = translate.ClientOf(client)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
+
+	"docusign-auth-proxy/proxy/egress"
 )
 
 // scripted is a connection on which bytes come as its reader gives them.
@@ -88,7 +90,7 @@ func FuzzXForwardedFor(f *testing.F) {
 		a, err := LastUnlisted([]string{text}, listed)
 		more, moreErr := LastUnlisted([]string{"198.51.100.1, " + text + ",", "10.0.0.3 "}, listed)
 		switch {
-		case err == nil && a.IsValid() && (holds(listed, a) || a.Zone() != "" || a.Is4In6()):
+		case err == nil && a.IsValid() && (egress.Holds(listed, a) || a.Zone() != "" || a.Is4In6()):
 			t.Fatalf("%q gives %s", text, a)
 		case err == nil && a.IsValid() && (a != more || moreErr != nil):
 			t.Fatalf("%q gives %s, and %s behind an invented one and before a balancer: %v", text, a, more, moreErr)

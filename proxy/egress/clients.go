@@ -93,11 +93,16 @@ func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthori
 	return a
 }
 
+// Holds reports whether one of the networks has the address, IPv4 in any form and without regard to a zone.
+func Holds(networks []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
+}
+
 // AdmitAddress judges by the address alone, for the doors whose clients know no proxy: sidecar and hosts file.
 func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 	ip := remote.Addr().Unmap().WithZone("")
-	if c.Allow == nil && ip.IsLoopback() ||
-		slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+	if c.Allow == nil && ip.IsLoopback() || Holds(c.Allow, ip) {
 		return Admission{Reason: ReasonAdmitted}
 	}
 	a := Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Cause: cause.ClientUnnamed}

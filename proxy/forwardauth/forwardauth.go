@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
@@ -17,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/conn"
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/proxy/upstream"
 )
@@ -82,7 +82,7 @@ func (c *Config) Serve(
 // lacks says what a gateway lacks that may not ask; "" = it may.
 func (c *Config) lacks(r *http.Request, gateway netip.Addr) string {
 	switch {
-	case !gateway.IsLoopback() && !holds(c.Gateways, gateway):
+	case !gateway.IsLoopback() && !egress.Holds(c.Gateways, gateway):
 		return "an address of forward_auth.clients"
 	case !gateway.IsLoopback() && r.TLS == nil:
 		return "TLS"
@@ -90,10 +90,6 @@ func (c *Config) lacks(r *http.Request, gateway netip.Addr) string {
 		return "the secret of forward_auth.secret"
 	}
 	return ""
-}
-
-func holds(networks []netip.Prefix, a netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a.Unmap().WithZone("")) })
 }
 
 // Question is a call that a gateway describes. It is the http.RoundTripper of the call's way through the pipeline.
