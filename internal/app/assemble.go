@@ -39,7 +39,8 @@ type assembled struct {
 	state      *proxy.State
 	oauth      *oauth.Client
 	granters   codeGranters
-	adminLogin admin.Verify // of the operations listener; nil = it asks for none
+	adminLogin admin.Verify    // of the operations listener; nil = it asks for none
+	alike      *admin.Replicas // what other replicas are compared with; nil = there are none
 	idle       []interface{ CloseIdleConnections() }
 	released   chan struct{} // closed when another state is in force and no call uses this one any more
 }
@@ -83,6 +84,9 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 	}
 	a.state.Spools, a.state.Returns = spoolsOf(cfg, previous), returnsOf(cfg)
 	a.state.OwnWSDL = ownWSDL(cfg)
+	if env.shared != nil {
+		a.alike = replicasOf(cfg)
+	}
 	if public := cfg.Sidecar.PublicURL; public != (config.Origin{}) {
 		a.state.PublicURL = public.URL()
 	}

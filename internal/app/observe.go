@@ -39,7 +39,7 @@ func (p *App) observe() error {
 		SpoolBytes: p.current.spoolBytes,
 	}
 	if p.shared != nil {
-		o.Shared = func() metrics.Shared { return p.shared.metrics(p.replicas.status(p.holder.Current(), p.ledger)) }
+		o.Shared = func() metrics.Shared { return p.shared.metrics(p.replicas.status(p.current.Load().alike, p.ledger)) }
 	}
 	m, err := metrics.New(p.registry, o)
 	if err != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -41,7 +40,7 @@ func newReplicas(p *App) *replicas {
 	return &replicas{server: p.shared.server, self: func() admin.Replica {
 		r := admin.Replica{
 			Name: p.shared.replica, Version: version, Commit: commit, Started: p.started,
-			ConfigHash: replicasOf(p.current.Load().cfg).ConfigHash,
+			ConfigHash: p.current.Load().alike.ConfigHash,
 			Operations: reachable(p.operations.Addr()), UnsentCalls: p.ledger.Sharing().Unsent,
 		}
 		if seen := p.shared.Sight(); seen.Read {
@@ -66,22 +65,18 @@ func (r *replicas) run(ctx context.Context, log *slog.Logger) error {
 	tick := time.NewTicker(announceEvery)
 	defer tick.Stop()
 	for {
-		if err := r.exchange(ctx); err != nil && !away(err) && ctx.Err() == nil {
+		if err := r.exchange(ctx); err != nil && !store.IsAway(err) && ctx.Err() == nil {
 			log.Error("replicas", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			if err := r.server.Withdraw(context.WithoutCancel(ctx)); err != nil && !away(err) {
+			if err := r.server.Withdraw(context.WithoutCancel(ctx)); err != nil && !store.IsAway(err) {
 				return err
 			}
 			return nil
 		case <-tick.C:
 		}
 	}
-}
-
-func away(err error) bool {
-	return errors.Is(err, store.ErrUnreachable) || errors.Is(err, store.ErrEmptied) || errors.Is(err, store.ErrReplaced)
 }
 
 // exchange tells the others of this one, and reads what they told.
@@ -139,12 +134,12 @@ func replicasOf(cfg *config.Config) *admin.Replicas {
 }
 
 // status is what all replicas know together.
-func (r *replicas) status(cfg *config.Config, l *ledger.Ledger) *admin.Replicas {
-	s := replicasOf(cfg)
+func (r *replicas) status(alike *admin.Replicas, l *ledger.Ledger) *admin.Replicas {
+	s := *alike
 	s.List, s.AsOf = r.known()
 	s.Made = r.server.Made()
 	s.Counts = *l.Sharing()
-	return s
+	return &s
 }
 
 // known gives the list with this replica as it is now, and when it was read.

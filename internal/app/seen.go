@@ -99,7 +99,7 @@ func Seen(ctx context.Context, cfg *config.Config) (map[string]ledger.Summary, e
 		}
 		return summaries, nil
 	}
-	if !errors.Is(err, store.ErrLocked) && !away(err) {
+	if !errors.Is(err, store.ErrLocked) && !store.IsAway(err) {
 		return nil, err
 	}
 	text, status, err := AskOperations(ctx, cfg.Listen.Admin, http.MethodGet, "/api/status", tokenOf(cfg))

@@ -39,7 +39,7 @@ type shared struct {
 // openState opens what outlives the process: the store, and in it the ledger.
 func openState(p *App, cfg *config.Config) (err error) {
 	keep := ledger.Options{OnError: func(err error) {
-		if !away(err) { // the store tells of that itself
+		if !store.IsAway(err) { // the store tells of that itself
 			p.log.Error("ledger", "error", err)
 		}
 	}}
@@ -76,7 +76,7 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 		OnRefused: s.refused,
 	})
 	s.check.examine, s.check.config, s.check.log = s.server.Examine, p.path, p.log
-	s.Store = store.Share(s.server, config.Bytes(cfg.Store.Key), config.Bytes(cfg.Store.PreviousKey), store.Options{
+	s.Store = shareOver(s.server, cfg, store.Options{
 		MaxStale: cfg.Store.MaxStale, OnAway: s.away,
 		OnError: func(err error) { p.log.Error("store", "error", err) },
 		OnEvent: func(event string) {
@@ -87,16 +87,14 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), firstRead)
 	defer cancel()
-	if err := s.Read(ctx); err != nil {
-		if !away(err) {
-			if known, ok := errors.AsType[cause.Explained](err); ok {
-				id, fill := known.Row()
-				err = fmt.Errorf("%w (%s)", err, id.Next(append(fill, "config", p.path)...))
-			}
-			return nil, errors.Join(fmt.Errorf("store: %w", err), s.server.Close())
-		}
+	err := s.Read(ctx)
+	if err == nil || store.IsAway(err) {
+		return s, nil
 	}
-	return s, nil
+	if known, ok := errors.AsType[cause.Explained](err); ok {
+		err = fmt.Errorf("%w (%s)", err, cause.NextStep(known, "config", p.path))
+	}
+	return nil, errors.Join(fmt.Errorf("store: %w", err), s.server.Close())
 }
 
 // allowance counts guesses at passwords over all replicas.
@@ -112,9 +110,14 @@ func (s *shared) retry() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), firstRead)
 	defer cancel()
-	if err := errors.Join(s.server.Claims().Forget(ctx), s.Announce(ctx, store.EventRetry)); err != nil {
+	if err := askAnew(ctx, s.server, s.Store); err != nil {
 		s.log.Warn("the other replicas were not told to ask DocuSign again", "error", err)
 	}
+}
+
+// askAnew has all replicas ask DocuSign again for what it refused.
+func askAnew(ctx context.Context, server *redis.Server, s *store.Store) error {
+	return errors.Join(server.Claims().Forget(ctx), s.Announce(ctx, store.EventRetry))
 }
 
 // away is told when the store goes away, and with nil when it is back, by one goroutine at a time. The error's text

@@ -13,8 +13,12 @@ import (
 // closes the Server.
 func ShareState(cfg *config.Config) (*redis.Server, *store.Store) {
 	server := OpenRedis(cfg, redis.Options{Replica: replicaName()})
-	key, before := config.Bytes(cfg.Store.Key), config.Bytes(cfg.Store.PreviousKey)
-	return server, store.Share(server, key, before, store.Options{})
+	return server, shareOver(server, cfg, store.Options{})
+}
+
+// shareOver makes the store of all replicas over a connection, with the keys of the configuration.
+func shareOver(server *redis.Server, cfg *config.Config, o store.Options) *store.Store {
+	return store.Share(server, config.Bytes(cfg.Store.Key), config.Bytes(cfg.Store.PreviousKey), o)
 }
 
 // WithSharedState reads the store of all replicas, follows its changes while do works on it, and lets go of it.
@@ -31,15 +35,12 @@ func WithSharedState(ctx context.Context, cfg *config.Config, do func(*store.Sto
 	return errors.Join(err, <-followed, s.Close())
 }
 
-// retryEverywhere has all replicas ask DocuSign again for what it refused.
+// retryEverywhere is askAnew for a command.
 func retryEverywhere(ctx context.Context, cfg *config.Config) error {
 	server, s := ShareState(cfg)
 	err := server.Connect(ctx)
 	if err == nil {
-		err = server.Claims().Forget(ctx)
-	}
-	if err == nil {
-		err = s.Announce(ctx, store.EventRetry)
+		err = askAnew(ctx, server, s)
 	}
 	return errors.Join(err, s.Close())
 }

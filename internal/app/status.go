@@ -76,7 +76,7 @@ func (p *App) Status() admin.Status {
 		ConnFailures: p.Server.ConnFailures(), Unresolved: unresolved(p.store),
 	}
 	if p.replicas != nil {
-		s.Replicas = p.replicas.status(cfg, p.ledger)
+		s.Replicas = p.replicas.status(a.alike, p.ledger)
 		for _, f := range p.shared.wrong() {
 			s.Replicas.Server = append(s.Replicas.Server, admin.OfStore(f.Row, append(f.Fill, "config", p.path)...))
 		}

@@ -39,7 +39,7 @@ func (c *Creations) Put(e journal.Entry) (err error) {
 		return err
 	}
 	err = c.core.commit(append(changes, c.entries.put(e.Key(), e))...)
-	if isAway(err) && e.State != journal.Intended {
+	if IsAway(err) && e.State != journal.Intended {
 		// An outcome is known all the same, and the next flush writes it.
 		c.entries.update(e.Key(), func(known *journal.Entry) bool { *known = e; return true })
 	}

@@ -94,7 +94,7 @@ func (c *core) Follow(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !isAway(err) && c.feed.contact.Load() == 0 {
+		if !IsAway(err) && c.feed.contact.Load() == 0 {
 			return err
 		}
 		c.lost(err)
@@ -131,7 +131,7 @@ func (c *core) Read(ctx context.Context) error {
 		return err
 	}
 	err := c.readAll(ctx)
-	if err != nil && !isAway(err) {
+	if err != nil && !IsAway(err) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err) // it was found, so it can be read at some time
 	}
 	return err
@@ -327,7 +327,7 @@ func ask[V any](ctx context.Context, c *core, t *table[V], key string) (v V, ok 
 	return *p, true, nil
 }
 
-// isAway reports whether the store may be there again later.
-func isAway(err error) bool {
+// IsAway reports whether an error says that there is no store to use now. It may be there again later.
+func IsAway(err error) bool {
 	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrEmptied) || errors.Is(err, ErrReplaced)
 }

@@ -255,7 +255,7 @@ func (s *Store) Run(ctx context.Context) error {
 		if err == nil {
 			err = s.renewRefresh(ctx)
 		}
-		if err != nil && !isAway(err) { // of that OnAway is told
+		if err != nil && !IsAway(err) { // of that OnAway is told
 			s.o.OnError(err)
 		}
 	}
@@ -332,7 +332,7 @@ func wrap(err *error, doing string) {
 		return
 	}
 	*err = fmt.Errorf("%s: %w", doing, *err)
-	if isAway(*err) {
+	if IsAway(*err) {
 		*err = &call.Error{Kind: call.KindStoreUnreachable, Err: *err}
 	}
 }

@@ -42,7 +42,7 @@ func (b *breaker) note(turn uint64, err error) (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case !away(err):
+	case !store.IsAway(err):
 		b.last = time.Now()
 	case turn == b.turns:
 		opened = b.err == nil
@@ -69,11 +69,6 @@ func (b *breaker) set(err error) {
 		b.since = time.Now()
 	}
 	b.err = err
-}
-
-// away tells an error that says that there is no store to use.
-func away(err error) bool {
-	return errors.Is(err, store.ErrUnreachable) || errors.Is(err, store.ErrEmptied) || errors.Is(err, store.ErrReplaced)
 }
 
 // State is how the store is seen from here.
