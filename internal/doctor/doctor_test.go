@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -13,8 +14,11 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
 )
@@ -324,5 +328,46 @@ func TestPrincipalsAreThoseWhomSomebodyActsFor(t *testing.T) {
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v", tt.name, got)
 		}
+	}
+}
+
+func TestProgramsThatAllCallFromOneAddressAreToldOf(t *testing.T) {
+	balancer, other := netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("10.0.0.10")
+	for _, tt := range []struct {
+		name   string
+		from   func(program int) netip.Addr
+		listen config.Listen
+		status Status
+	}{
+		{"one address", func(int) netip.Addr { return balancer }, config.Listen{}, Warn},
+		{"two addresses", func(n int) netip.Addr { return []netip.Addr{balancer, other}[n%2] }, config.Listen{}, ""},
+		{"this machine", func(int) netip.Addr { return netip.MustParseAddr("127.0.0.1") }, config.Listen{}, ""},
+		{"a balancer that says who calls", func(int) netip.Addr { return balancer },
+			config.Listen{ProxyProtocol: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			s, err := store.Open(path, store.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := ledger.New(ledger.Options{Store: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range 8 {
+				l.Record(&call.Event{Integration: "erp", Authenticator: fmt.Sprintf("user-%d@example.com", n), Client: tt.from(n),
+					Scheme: "header_json", Outcome: call.OutcomeOK, UserAgent: fmt.Sprint("program ", n), Time: time.Now()})
+			}
+			if err := errors.Join(l.Flush(), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			cfg := &config.Config{Store: config.Store{File: path}, Listen: tt.listen,
+				Integrations: []integration.Integration{{Name: "erp", Mode: integration.Translate}}}
+			f := findingOf(examine(cfg, func(c *run) { c.checkOperations(t.Context()) }), "clients")
+			if f.Status != tt.status || f.Status == Warn && !strings.Contains(f.Next, "listen.proxy_protocol") {
+				t.Errorf("the finding is %+v", f)
+			}
+		})
 	}
 }

@@ -10,10 +10,12 @@ import (
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/soaprest"
 )
 
-// checkOperations tells which SOAP operations the programs use, and whether REST carries them out.
+// checkOperations tells which SOAP operations the programs use, and whether REST carries them out, and where the calls
+// come from.
 func (c *run) checkOperations(ctx context.Context) {
 	seen, err := app.Seen(ctx, c.cfg)
 	if err != nil {
@@ -28,6 +30,28 @@ func (c *run) checkOperations(ctx context.Context) {
 			c.add(operationsFinding(in, &s))
 		}
 	}
+	c.checkClients(seen)
+}
+
+// checkClients tells when the calls of many programs come from one address: a balancer may hide theirs.
+func (c *run) checkClients(seen map[string]ledger.Summary) {
+	if l := c.cfg.Listen; len(l.ProxyProtocol)+len(l.ForwardedFor) > 0 {
+		return
+	}
+	var rows []ledger.Row
+	for name, s := range seen {
+		for _, row := range s.Callers {
+			row.Integration = name
+			rows = append(rows, row)
+		}
+	}
+	client, programs := ledger.OneClient(rows)
+	if programs == 0 {
+		return
+	}
+	c.add(of("clients", client, Warn, "wrong passwords of one program slow all of them down, and egress.clients admits all "+
+		"or none", cause.OneClient, []string{"client", client, "count", "calls of " +
+		words.Count(programs, "program", "programs")}))
 }
 
 func operationsFinding(in *integration.Integration, s *ledger.Summary) Finding {
