@@ -49,9 +49,9 @@ func (c *run) checkClients(seen map[string]ledger.Summary) {
 	if programs == 0 {
 		return
 	}
-	c.add(of("clients", client, Warn, "wrong passwords of one program slow all of them down, and egress.clients admits all "+
-		"or none", cause.OneClient, []string{"client", client, "count", "calls of " +
-		words.Count(programs, "program", "programs")}))
+	const found = "wrong passwords of one program slow all of them down, and egress.clients admits all or none"
+	count := "calls of " + words.Count(programs, "program", "programs")
+	c.add(of("clients", client, Warn, found, cause.OneClient, []string{"client", client, "count", count}))
 }
 
 func operationsFinding(in *integration.Integration, s *ledger.Summary) Finding {
