@@ -51,8 +51,7 @@ func (d *registry) AddAccount(a Account) { d.accounts.put(a.ID, a) }
 // MoveAccount moves an account to another site.
 func (d *registry) MoveAccount(id, site string) {
 	if a, ok := d.findAccount(id); ok {
-		a.Site = site
-		d.AddAccount(a)
+		d.accounts.change(a.ID, func(a *Account) { a.Site = site })
 	}
 }
 
@@ -70,8 +69,9 @@ func (d *registry) AddIntegration(i Integration) { d.integrations.put(strings.To
 // AddRedirectURI registers one more redirect URI under a key.
 func (d *registry) AddRedirectURI(key, uri string) {
 	if i, ok := d.findIntegration(key); ok {
-		i.RedirectURIs = append(slices.Clone(i.RedirectURIs), uri)
-		d.AddIntegration(i)
+		d.integrations.change(strings.ToLower(i.Key), func(i *Integration) {
+			i.RedirectURIs = append(slices.Clone(i.RedirectURIs), uri) // its readers hold the slice
+		})
 	}
 }
 
