@@ -139,7 +139,7 @@ func (c *creation) once(ctx context.Context, e journal.Entry) (journal.Entry, er
 // inTurn makes the envelope, or waits for the process that does, as once does within this one.
 func (c *creation) inTurn(ctx context.Context, e journal.Entry) (journal.Entry, error) {
 	if !c.engine.o.Shared {
-		return c.make(ctx, e)
+		return c.make(ctx, e, c.latest(e.Message()))
 	}
 	before := c.latest(e.Message())
 	release, waited, err := c.engine.o.Journal.Turn(ctx, e.Message(), true)
@@ -153,7 +153,7 @@ func (c *creation) inTurn(ctx context.Context, e journal.Entry) (journal.Entry, 
 		c.Notes.Journal = outcomeRepeated
 		return now, nil
 	}
-	return c.make(ctx, e)
+	return c.make(ctx, e, now)
 }
 
 // latest is the latest entry about a message, the zero one if there is none.
@@ -182,9 +182,9 @@ func (c *creation) entry() (journal.Entry, error) {
 	return e, nil
 }
 
-// make finds out what became of the message when it came before; if it did not, it makes the envelope.
-func (c *creation) make(ctx context.Context, e journal.Entry) (journal.Entry, error) {
-	last := c.latest(e.Message())
+// make finds out what became of the message when it came before, which last tells; if it did not, it makes the
+// envelope.
+func (c *creation) make(ctx context.Context, e, last journal.Entry) (journal.Entry, error) {
 	recent := c.engine.o.Now().Sub(last.Settled) < maxRepeat
 	switch {
 	case last.State == journal.Done && (!last.Own || recent && !last.Answered):
