@@ -154,11 +154,8 @@ func (k Remembered[R, V]) EndSelected(s *store.Store, q Selection) ([]R, error) 
 
 func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 	serve := func(method string, act func(r *http.Request, q Selection) (status int, answer any)) {
-		routes[method+" /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			status, answer := act(r, selectionOf(r.URL.Query()))
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			_ = shown.JSON(w, answer) // a reader who left is nobody to tell
+		routes[method+" /api/"+k.Name] = inJSON(func(r *http.Request) (int, any) {
+			return act(r, selectionOf(r.URL.Query()))
 		})
 	}
 	serve("GET", func(_ *http.Request, q Selection) (int, any) {
@@ -166,11 +163,11 @@ func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 	})
 	serve("DELETE", func(r *http.Request, q Selection) (int, any) {
 		if err := q.Check(); err != nil {
-			return http.StatusBadRequest, map[string]string{"error": err.Error()}
+			return http.StatusBadRequest, problem(err)
 		}
 		gone, err := k.EndSelected(p.store, q)
 		if err != nil {
-			return http.StatusInternalServerError, map[string]string{"error": err.Error()}
+			return http.StatusInternalServerError, problem(err)
 		}
 		for _, record := range gone {
 			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...) //nolint:sloglint // one of three words
@@ -179,6 +176,18 @@ func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 	})
 }
 
+// inJSON answers the operator with what act gives.
+func inJSON(act func(*http.Request) (status int, answer any)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, answer := act(r)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = shown.JSON(w, answer) // a reader who left is nobody to tell
+	})
+}
+
+func problem(err error) any { return map[string]string{"error": err.Error()} }
+
 // operatorRoutes are what the operations listener serves to the operator alone, besides reload.
 func (p *App) operatorRoutes() map[string]http.Handler {
 	version, _, _ := BuildVersion()
@@ -186,7 +195,7 @@ func (p *App) operatorRoutes() map[string]http.Handler {
 	IssuedSecrets().routes(p, routes)
 	JournalOfCreations().routes(p, routes)
 	PinnedPasswords().routes(p, routes)
-	routes["POST "+RestorePath] = http.HandlerFunc(p.restore)
+	routes["POST "+RestorePath] = inJSON(p.restore)
 	return routes
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"docusign-auth-proxy/internal/admin"
-	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/store"
 )
 
@@ -19,21 +18,16 @@ type Restored struct {
 	Kinds []store.Copied `json:"kinds"`
 }
 
-func (p *App) restore(w http.ResponseWriter, r *http.Request) {
+func (p *App) restore(r *http.Request) (status int, answer any) {
 	done, err := restoreStore(p, r)
-	status, answer := http.StatusOK, any(done)
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		status, err = http.StatusConflict, errors.New("the server is not empty, or is being filled; nothing was written")
+		err = errors.New("the server is not empty, or is being filled; nothing was written")
+		return http.StatusConflict, problem(err)
 	case err != nil:
-		status = http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable, problem(err)
 	}
-	if err != nil {
-		answer = map[string]string{"error": err.Error()}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = shown.JSON(w, answer) // a reader who left is nobody to tell
+	return http.StatusOK, done
 }
 
 func restoreStore(p *App, r *http.Request) (done Restored, err error) {
