@@ -100,5 +100,5 @@ func (k *Keystore) Trusts(ctx context.Context, c *x509.Certificate, now time.Tim
 	if err != nil {
 		return Verdict{}, err
 	}
-	return verdict(k.Path, bundle, c, now), nil
+	return verdict(k.Path, certificates(bundle), c, now), nil
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 // commandLimit bounds one run of update-ca-certificates or keytool, whose hooks can be slow.
@@ -55,6 +57,17 @@ func lastWords(out, errOut []byte) string {
 		text = "…" + text[len(text)-limit:]
 	}
 	return text
+}
+
+// Store is a place where a machine keeps what it believes: its own, or a Java keystore.
+type Store interface {
+	// Name tells which store it is, for people.
+	Name() string
+	// Install and Uninstall plan to put the certificate into the store and to take it out.
+	Install(context.Context, *x509.Certificate) (Plan, error)
+	Uninstall(context.Context, *x509.Certificate) (Plan, error)
+	// Trusts tells whether the programs that read this store believe the certificate at the given time.
+	Trusts(context.Context, *x509.Certificate, time.Time) (Verdict, error)
 }
 
 // Plan is a change of a store step by step; empty if there is nothing to do.
@@ -113,9 +126,8 @@ type Verdict struct {
 	Reason  string `json:"reason"`
 }
 
-func verdict(store string, bundle []byte, c *x509.Certificate, now time.Time) Verdict {
+func verdict(store string, all []*x509.Certificate, c *x509.Certificate, now time.Time) Verdict {
 	v := Verdict{Store: store, Reason: "it does not hold this certificate"}
-	all := certificates(bundle)
 	if slices.ContainsFunc(all, c.Equal) {
 		v.Reason = "it holds this certificate"
 		if v.Trusted = valid(c, now); !v.Trusted {
@@ -144,7 +156,7 @@ func valid(c *x509.Certificate, now time.Time) bool {
 // asRoot adds the usual remedy to a refusal of the operating system.
 func asRoot(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: run the command as root (sudo)", err)
+		return fmt.Errorf("%w: run the command %s", err, words.AsAdministrator())
 	}
 	return err
 }

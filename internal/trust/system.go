@@ -51,7 +51,7 @@ func layouts() []layout {
 }
 
 // ErrUnknownSystem says that the store of this system cannot be changed by file and program.
-var ErrUnknownSystem = errors.New("no store of Debian, Ubuntu, Alpine, RHEL, Fedora or SUSE found")
+var ErrUnknownSystem = errors.New("no store of Debian, Ubuntu, Alpine, RHEL, Fedora, SUSE or Windows found")
 
 // System is the trust store of a Linux host, or of an image below a folder.
 type System struct {
@@ -62,7 +62,13 @@ type System struct {
 
 // Detect finds the store below root ("" is this host). It fails with ErrUnknownSystem where there is none of a known
 // kind, and otherwise when the store lacks its update program or leads out of root.
-func Detect(root string, run Runner) (*System, error) {
+func Detect(root string, run Runner) (Store, error) {
+	if s := builtIn(); s != nil {
+		if root != "" {
+			return nil, ErrUnknownSystem
+		}
+		return s, nil
+	}
 	for _, l := range layouts() {
 		if exists(filepath.Join(root, cmp.Or(l.marker, l.anchors))) {
 			s := &System{root: root, layout: l, run: run}
@@ -189,7 +195,7 @@ func (s *System) Trusts(_ context.Context, c *x509.Certificate, now time.Time) (
 	if err != nil {
 		return Verdict{}, asRoot(err)
 	}
-	return verdict(path, bundle, c, now), nil
+	return verdict(path, certificates(bundle), c, now), nil
 }
 
 // PlatformTrusts asks the operating system itself: the way on macOS, Windows and Linux systems of an unknown kind.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -83,6 +84,14 @@ func OfFile(name string, err error, absent string) *FileError {
 			"make the user that the proxy runs as its owner, and run the command as that user", err}
 	}
 	return &FileError{name, "cannot be read: " + reason.Error(), "", err}
+}
+
+// AsAdministrator ends the sentence "run the command".
+func AsAdministrator() string {
+	if runtime.GOOS == "windows" {
+		return "in a prompt that was opened with Run as administrator"
+	}
+	return "as root (sudo)"
 }
 
 // Nearest returns the candidate that a mistyped word most likely stands for, or "".

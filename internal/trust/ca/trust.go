@@ -50,15 +50,7 @@ func (o Trust) Run(ctx context.Context, m *Machine) error {
 	return o.guide(m, cert)
 }
 
-// store is a place where a machine keeps what it believes: its own, or a Java keystore.
-type store interface {
-	Name() string
-	Install(context.Context, *x509.Certificate) (trust.Plan, error)
-	Uninstall(context.Context, *x509.Certificate) (trust.Plan, error)
-	Trusts(context.Context, *x509.Certificate, time.Time) (trust.Verdict, error)
-}
-
-func (o Trust) store(m *Machine) (store, error) {
+func (o Trust) store(m *Machine) (trust.Store, error) {
 	if o.Keystore == "" {
 		return trust.Detect(o.Root, m.Run)
 	}
