@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strconv"
 	"strings"
@@ -66,8 +67,10 @@ func listenFault(err error) cause.ID {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, addressInUse):
 		return cause.PortTaken
-	case errors.Is(err, syscall.EACCES), errors.Is(err, notPermitted):
+	case errors.Is(err, syscall.EACCES):
 		return cause.PortForbidden
+	case errors.Is(err, notPermitted):
+		return cause.PortReserved
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, addressNotThere):
 		return cause.AddressNotHere
 	}
@@ -104,6 +107,24 @@ func healthAnswer(ctx context.Context, address string) string {
 		return "another docusign-auth-proxy"
 	}
 	return ""
+}
+
+// listenerAt is what a listener on an address of the configuration asks the system for.
+func listenerAt(address string) (netip.AddrPort, bool) {
+	at, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	if want := at.AddrPort(); want.Addr().IsValid() {
+		return want, true
+	}
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(at.Port)), true
+}
+
+// sameListener tells whether who listens at have keeps others from want.
+func sameListener(have, want netip.AddrPort) bool {
+	return have.Port() == want.Port() && (have.Addr().Unmap() == want.Addr().Unmap() ||
+		have.Addr().IsUnspecified() || want.Addr().IsUnspecified())
 }
 
 // whoHas is a command that tells which program has a port.

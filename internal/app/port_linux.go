@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,13 +15,9 @@ import (
 // listeningProgram finds the process by the inode of its socket (proc_pid_net(5), proc_pid_fd(5)). It sees the
 // processes of its own user alone, unless it runs as root.
 func listeningProgram(address string) string {
-	at, err := net.ResolveTCPAddr("tcp", address)
-	if err != nil {
+	want, ok := listenerAt(address)
+	if !ok {
 		return ""
-	}
-	want := at.AddrPort()
-	if !want.Addr().IsValid() {
-		want = netip.AddrPortFrom(netip.IPv6Unspecified(), want.Port())
 	}
 	socket := "socket:[" + listeningInode(want) + "]"
 	handles, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is good
@@ -56,12 +51,6 @@ func listeningInode(want netip.AddrPort) string {
 		}
 	}
 	return ""
-}
-
-// sameListener tells whether who listens at have keeps others from want.
-func sameListener(have, want netip.AddrPort) bool {
-	return have.Port() == want.Port() && (have.Addr().Unmap() == want.Addr().Unmap() ||
-		have.Addr().IsUnspecified() || want.Addr().IsUnspecified())
 }
 
 // kernelAddress reads 0100007F:2382, whose address is in words of 32 bits, each with its bytes in the machine's order.

@@ -30,7 +30,7 @@ func TestATakenPortIsToldWithItsProgramAndTheLineThatHelps(t *testing.T) {
 			t.Errorf("no %q in %s", want, said)
 		}
 	}
-	if process := fmt.Sprintf("(process %d)", os.Getpid()); runtime.GOOS == "linux" && !strings.Contains(said, process) {
+	if process := fmt.Sprintf("(process %d)", os.Getpid()); runtime.GOOS != "darwin" && !strings.Contains(said, process) {
 		t.Errorf("no %s in %s", process, said)
 	}
 	if said = e.Instead("use --listen " + e.Free).Error(); !strings.Contains(said, "stop it, or use --listen 127.0.0.1:") {
@@ -63,6 +63,8 @@ func TestWhatKeepsTheProxyFromAnAddress(t *testing.T) {
 		next          string
 	}{
 		{"another program, on Windows", "127.0.0.1:9090", syscall.Errno(10048), cause.PortTaken, "{admin: 127.0.0.1:9091}"},
+		{"a range that Windows keeps for itself", "127.0.0.1:443", syscall.Errno(10013), cause.PortReserved,
+			"excludedportrange protocol=tcp"},
 		{"a port below 1024", "127.0.0.1:443", syscall.EACCES, cause.PortForbidden, "setcap"},
 		{"an address of another machine", "192.0.2.1:80", syscall.EADDRNOTAVAIL, cause.AddressNotHere, "listen.admin"},
 		{"an address without a port", "127.0.0.1", errors.New("missing port"), cause.CannotListen, "listen.admin"},

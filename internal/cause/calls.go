@@ -105,6 +105,7 @@ const (
 	NoDNS
 	ConnectionRefused
 	NoRoute
+	LocalFirewall
 	ConnectTimeout
 	PrivateAddress
 	ForbiddenAddress
@@ -217,6 +218,7 @@ const (
 	CaptureStarted
 	PortTaken
 	PortForbidden
+	PortReserved
 	AddressNotHere
 	CannotListen
 

@@ -141,6 +141,9 @@ func conditions() map[ID]Entry {
 		PortForbidden: {"port_forbidden", "this user may not open port {port}", Page, "on Linux: setcap " +
 			"cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or " +
 			"choose a port above 1023 in {listener}", Section, "", ""},
+		PortReserved: {"port_forbidden", "port {port} is one that Windows does not give to this program", Page,
+			"if netsh int ipv4 show excludedportrange protocol=tcp has it, Hyper-V, WSL or Docker took it: {instead}, or see " +
+				"deploy/windows/README.md, Ports; else {program} has it: stop that", Section, "", ""},
 		AddressNotHere: {"address_not_here", "this machine does not have the address {address}", Page,
 			"put one of its own addresses into {listener}, or 127.0.0.1", Section, "", ""},
 		CannotListen: {"cannot_listen", "cannot listen on {address}: {detail}", Page,

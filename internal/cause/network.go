@@ -30,6 +30,9 @@ func network() map[ID]Entry {
 			"look at the firewall between this machine and {host}, or set upstream.proxy"),
 		NoRoute: step("this machine has no route to {address} for {host}",
 			"look at this machine's network and its default route, or set upstream.proxy"),
+		LocalFirewall: step("this machine forbids the connection to {address} for {host}",
+			"let docusign-auth-proxy out to port 443 in the firewall and the security software of this machine (on Windows: "+
+				"deploy/windows/README.md, The firewall), or set upstream.proxy"),
 		ConnectTimeout: step("{address} does not answer the connection for {host}",
 			"a firewall drops it: open port 443 to {host}, or set upstream.proxy to the company's proxy"),
 		PrivateAddress: step("{host} leads to {address}, which is inside and not DocuSign's",

@@ -144,6 +144,7 @@ func errnos() map[ID][]syscall.Errno {
 	return map[ID][]syscall.Errno{
 		ConnectionRefused: {syscall.ECONNREFUSED, 10061},
 		NoRoute:           {syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, 10050, 10051, 10065},
+		LocalFirewall:     {syscall.EACCES, syscall.EPERM, 10013},
 		ConnectTimeout:    {syscall.ETIMEDOUT, 10060},
 		Reset:             {syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, 10053, 10054},
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -266,13 +264,19 @@ func explainHandshake(err error, answered bool, last alertRecord) (why cause.ID,
 		return cause.TLSNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
 	case alert != 0:
 		return cause.TLSHandshake, err.Error()
-	case answered && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)):
+	case answered && wasCut(err):
 		const hungUp = "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
 		return cause.TLSHungUp, hungUp
 	case strings.Contains(err.Error(), "unsupported versions"), strings.Contains(err.Error(), "no cipher suite"):
 		return cause.TLSVersion, err.Error() // crypto/tls has no types for these two
 	}
 	return cause.TLSHandshake, err.Error()
+}
+
+// wasCut tells whether the other side, or something on the way, ended the connection.
+func wasCut(err error) bool {
+	id, _ := cause.OfNetwork("", err)
+	return id == cause.Reset
 }
 
 // alertRecord is a TLS record as long as an alert.

@@ -116,8 +116,11 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// isBroken tells a connection that is gone. Windows has numbers of its own (winsock2.h).
 func isBroken(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	const aborted, reset = syscall.Errno(10053), syscall.Errno(10054)
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, aborted) ||
+		errors.Is(err, reset)
 }
 
 // DialFunc opens a connection, as net.Dialer.DialContext does.
