@@ -30,7 +30,7 @@ func TestATakenPortIsToldWithItsProgramAndTheLineThatHelps(t *testing.T) {
 			t.Errorf("no %q in %s", want, said)
 		}
 	}
-	if process := fmt.Sprintf("(process %d)", os.Getpid()); runtime.GOOS != "darwin" && !strings.Contains(said, process) {
+	if process := fmt.Sprintf("(process %d)", os.Getpid()); runtime.GOOS == "linux" && !strings.Contains(said, process) {
 		t.Errorf("no %s in %s", process, said)
 	}
 	if said = e.Instead("use --listen " + e.Free).Error(); !strings.Contains(said, "stop it, or use --listen 127.0.0.1:") {

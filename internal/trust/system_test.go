@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -115,7 +116,7 @@ func TestAFailedUpdateLeavesTheStoreAsItWas(t *testing.T) {
 }
 
 func TestDetectRefuses(t *testing.T) {
-	if _, err := trust.Detect(t.TempDir(), nil); !errors.Is(err, trust.ErrUnknownSystem) {
+	if _, err := trust.Detect(filestest.TempDir(t), nil); !errors.Is(err, trust.ErrUnknownSystem) {
 		t.Errorf("an empty folder: %v", err)
 	}
 	if _, err := trust.Detect(image(t, "/usr/local/share/ca-certificates"), nil); err == nil ||
@@ -125,7 +126,7 @@ func TestDetectRefuses(t *testing.T) {
 	if _, err := trust.Detect(image(t, "/etc/alpine-release"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a marker without the folder: %v", err)
 	}
-	outside, root := t.TempDir(), image(t, "/usr/local/share", "/usr/sbin/update-ca-certificates")
+	outside, root := filestest.TempDir(t), image(t, "/usr/local/share", "/usr/sbin/update-ca-certificates")
 	if err := os.Symlink(outside, filepath.Join(root, "/usr/local/share/ca-certificates")); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -214,7 +215,7 @@ func TestWarnings(t *testing.T) {
 // image is a folder that looks like a distribution's root.
 func image(t *testing.T, paths ...string) string {
 	t.Helper()
-	root := t.TempDir()
+	root := filestest.TempDir(t)
 	for _, p := range paths {
 		full := filepath.Join(root, p)
 		folder, isFile := full, filepath.Ext(p) == "" && strings.Contains(p, "/sbin/") || strings.Contains(p, "/bin/") ||
@@ -311,7 +312,7 @@ func TestFindKeytool(t *testing.T) {
 }
 
 func TestTheKeystorePasswordIsNeverOnTheCommandLine(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "cacerts")
+	file := filepath.Join(filestest.TempDir(t), "cacerts")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
