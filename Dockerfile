@@ -5,6 +5,7 @@ RUN go mod download
 # Folder by folder: a key or a configuration that lies about in the checkout must not get into the builder's layers.
 COPY cmd/ cmd/
 COPY config/ config/
+COPY deploy/ deploy/
 COPY internal/ internal/
 COPY proxy/ proxy/
 COPY translate/ translate/

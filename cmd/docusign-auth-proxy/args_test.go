@@ -105,7 +105,7 @@ func TestAMissingConfigurationIsToldAlikeEverywhere(t *testing.T) {
 	}
 	eachCommand(newRoot(), func(c *cobra.Command) {
 		path := strings.TrimPrefix(c.CommandPath(), "docusign-auth-proxy ")
-		if !c.Runnable() || c.Flags().Lookup("config") == nil {
+		if !c.Runnable() || c.Flags().Lookup("config") == nil || path == "service install" { // it prepares for one
 			return
 		}
 		said, failed := tell(t, path+" --config absent.yaml "+given[path])

@@ -28,27 +28,9 @@ func newConfigCheck() *cobra.Command {
 		Use: "check", Short: "Report every problem of a configuration with file and line",
 		Example: "  docusign-auth-proxy config check --config proxy.yaml", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
-			var problems config.Problems
-			if err == nil {
-				problems = app.Preflight(cfg)
-			}
-			if errors.As(err, &problems) || len(problems) > 0 {
-				for _, p := range problems {
-					fmt.Fprintln(cmd.OutOrStdout(), p.String())
-				}
-				fmt.Fprintln(cmd.OutOrStdout(), words.Count(len(problems), "problem", "problems"))
-				return app.ExitError{Code: 1}
-			}
+			cfg, err := checkConfig(cmd, path)
 			if err != nil {
 				return err
-			}
-			var seen *ledger.Ledger
-			if cfg.Store.Redis == nil { // a check asks no server
-				seen, _ = app.StoredLedger(cmd.Context(), cfg, nil) // a file that a running proxy has tells nothing here
-			}
-			for _, w := range app.Warnings(cfg, seen, time.Now()) {
-				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, environment %s\nnext: docusign-auth-proxy run --config %s\n", path,
 				words.Count(len(cfg.Integrations), "integration", "integrations"), cfg.Environment, path)
@@ -57,6 +39,33 @@ func newConfigCheck() *cobra.Command {
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// checkConfig prints every problem, or what is worth a look.
+func checkConfig(cmd *cobra.Command, path string) (*config.Config, error) {
+	cfg, err := config.Load(path)
+	var problems config.Problems
+	if err == nil {
+		problems = app.Preflight(cfg)
+	}
+	if errors.As(err, &problems) || len(problems) > 0 {
+		for _, p := range problems {
+			fmt.Fprintln(cmd.OutOrStdout(), p.String())
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), words.Count(len(problems), "problem", "problems"))
+		return nil, app.ExitError{Code: 1}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var seen *ledger.Ledger
+	if cfg.Store.Redis == nil { // a check asks no server
+		seen, _ = app.StoredLedger(cmd.Context(), cfg, nil) // a file that a running proxy has tells nothing here
+	}
+	for _, w := range app.Warnings(cfg, seen, time.Now()) {
+		fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
+	}
+	return cfg, nil
 }
 
 func newConfigReference() *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -36,10 +37,7 @@ Exit code: 0 ready, 1 not ready, no answer, or no configuration file.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s is faulty, and a restart would fail: %v\nnext: docusign-auth-proxy config "+
 					"check --config %s\n", path, fault, path)
 			}
-			answer, status, err := app.AskOperations(cmd.Context(), listen, http.MethodGet, "/-/ready", secret.Text{})
-			if err == nil && status != http.StatusOK {
-				err = errors.New("not ready: " + answer)
-			}
+			answer, err := askReadyAt(cmd.Context(), listen)
 			if err != nil {
 				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run "+
 					"--config %s", err, path)
@@ -50,6 +48,23 @@ Exit code: 0 ready, 1 not ready, no answer, or no configuration file.`,
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// askReady asks the proxy that runs with the configuration at path.
+func askReady(ctx context.Context, path string) (string, error) {
+	listen, _, err := adminAddress(path)
+	if err != nil {
+		return "", err
+	}
+	return askReadyAt(ctx, listen)
+}
+
+func askReadyAt(ctx context.Context, listen string) (string, error) {
+	answer, status, err := app.AskOperations(ctx, listen, http.MethodGet, "/-/ready", secret.Text{})
+	if err == nil && status != http.StatusOK {
+		err = errors.New("not ready: " + answer)
+	}
+	return answer, err
 }
 
 // adminLine finds the address in a file that is not valid YAML.

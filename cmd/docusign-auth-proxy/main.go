@@ -58,7 +58,7 @@ more by it, see their help.`,
 	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(),
 		newConsent(), newExplain(), newLogin(), newHashPassword(), newHealth(), newPins(), newReload(), newReport(),
-		newSOAP(), newStore(), newTokens(), newManual(), newVersion())
+		newService(), newSOAP(), newStore(), newTokens(), newManual(), newVersion())
 	complete(root)
 	return root
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -9,6 +11,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 )
 
 func newRun() *cobra.Command {
@@ -20,24 +23,70 @@ func newRun() *cobra.Command {
 		Example: "  docusign-auth-proxy run --config proxy.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			holder := &config.Holder{Path: path}
-			cfg, err := holder.Reload()
-			if err != nil {
-				return err
-			}
-			return app.RunLogged(os.Stderr, cfg.Log, func(log *slog.Logger, h app.Hooks) error {
-				tuneCollector()
-				p, err := app.New(holder, log, h)
-				if err != nil {
-					return err
-				}
-				debug.FreeOSMemory() // the start needed more than the calls do
-				return p.Run(cmd.Context())
-			})
+			return (&proxyRun{path: path}).until(cmd.Context())
 		},
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// proxyRun is a run of the proxy in this process. Its funcs may be nil.
+type proxyRun struct {
+	path  string
+	file  func(config.Log) string // where the log goes; "" = standard error
+	also  slog.Handler            // gets the lines of level error too
+	up    func(*app.App)          // is called when all listeners are open
+	fault error                   // why it ended, which the log has as well
+}
+
+// until serves until ctx ends. Where the log is all that anybody sees, it also tells of a configuration that is refused.
+func (r *proxyRun) until(ctx context.Context) error {
+	holder := &config.Holder{Path: r.path}
+	cfg, err := holder.Reload()
+	if err != nil && r.file == nil {
+		return err
+	}
+	log := config.Default().Log
+	if err == nil {
+		log = cfg.Log
+	}
+	var out io.Writer = os.Stderr
+	if r.file != nil && r.file(log) != "" {
+		f, err := files.Open(r.file(log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		out = f
+	}
+	return app.RunLogged(out, log, func(log *slog.Logger, h app.Hooks) error {
+		r.fault = err
+		if err == nil {
+			r.fault = r.serve(ctx, holder, log, h)
+		}
+		return r.fault
+	})
+}
+
+func (r *proxyRun) serve(ctx context.Context, holder *config.Holder, log *slog.Logger, h app.Hooks) error {
+	tuneCollector()
+	p, err := app.New(holder, log, h)
+	if err != nil {
+		return err
+	}
+	debug.FreeOSMemory() // the start needed more than the calls do
+	ended := make(chan struct{})
+	defer close(ended)
+	if r.up != nil {
+		go func() {
+			select {
+			case <-p.Ready():
+				r.up(p)
+			case <-ended:
+			}
+		}()
+	}
+	return p.Run(ctx)
 }
 
 // tuneCollector lets the heap grow to two and a half times what lives. Twice costs 3 % more processor time for a small
