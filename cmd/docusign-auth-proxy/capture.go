@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/words"
 )
@@ -149,7 +149,7 @@ HTTP. A capture that is still running is fetched as far as it has come.`,
 				_, err := cmd.OutOrStdout().Write(file)
 				return err
 			}
-			if err := os.WriteFile(name, file, 0o600); err != nil {
+			if err := files.Write(name, file, 0o600); err != nil {
 				return fmt.Errorf("--output: %w", err)
 			}
 			return o.tell(cmd, map[string]any{"capture": id, "format": format, "file": name, "bytes": len(file)},

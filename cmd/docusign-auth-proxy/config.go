@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/words"
 )
@@ -100,7 +100,7 @@ It takes whatever the program takes. What ties keys together, and what stands in
 				_, err := cmd.OutOrStdout().Write(schema)
 				return err
 			}
-			if err := os.WriteFile(output, schema, 0o644); err != nil {
+			if err := files.Write(output, schema, 0o644); err != nil {
 				return fmt.Errorf("--output: %w", err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\nnext: make this the first line of the configuration beside it: "+

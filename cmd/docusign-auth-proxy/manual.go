@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 )
 
 func newManual() *cobra.Command {
@@ -39,7 +40,7 @@ and are the same for the same build: their date is $SOURCE_DATE_EPOCH, else that
 
 // writeManual writes the pages of a command and of all below it that help shows.
 func writeManual(root *cobra.Command, dir string, date time.Time) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := files.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	root.DisableAutoGenTag = true // who reads the page need not know what made it

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 )
 
 // reportOptions are the flags of the report.
@@ -71,7 +71,7 @@ func (o *reportOptions) run(cmd *cobra.Command) error {
 		_, err := b.WriteTo(cmd.OutOrStdout())
 		return err
 	}
-	if err := os.WriteFile(o.output, b.Bytes(), 0o600); err != nil {
+	if err := files.Write(o.output, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "wrote", o.output)

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -60,7 +61,7 @@ func (c *SandboxCommand) identity() (authority []byte, keys map[string][]byte, e
 
 // keep writes the identity of this run.
 func (c *SandboxCommand) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := files.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
 	}
 	var text bytes.Buffer
@@ -70,7 +71,7 @@ func (c *SandboxCommand) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 		block.Headers = map[string]string{keyHeader: key}
 		text.Write(pem.EncodeToMemory(block))
 	}
-	return os.WriteFile(c.path(identityFile), text.Bytes(), 0o600)
+	return files.Write(c.path(identityFile), text.Bytes(), 0o600)
 }
 
 // configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.Force;
@@ -102,10 +103,10 @@ func (c *SandboxCommand) configure(sb *sandbox.Sandbox, w sandbox.Seed) (written
 		return false, err
 	}
 	after := append([]byte(config.SchemaHeader(config.SchemaFile)+"\n"), text...)
-	if err := errors.Join(config.SaveSchema(c.Dir), os.WriteFile(c.path("proxy.yaml"), after, 0o600)); err != nil {
+	if err := errors.Join(config.SaveSchema(c.Dir), files.Write(c.path("proxy.yaml"), after, 0o600)); err != nil {
 		return false, err
 	}
-	return true, os.WriteFile(c.path(generatedFile), []byte(inputs+" "+digest(after)+"\n"), 0o600)
+	return true, files.Write(c.path(generatedFile), []byte(inputs+" "+digest(after)+"\n"), 0o600)
 }
 
 func digest(text []byte) string {
@@ -146,7 +147,7 @@ type tryable struct {
 // writeTryFiles writes what the commands to try send, so that no password stands on a command line.
 func writeTryFiles(dir string, w sandbox.Seed) error {
 	u := w.User("anna@example.com")
-	files := map[string]string{
+	texts := map[string]string{
 		"anna.header": legacyHeader(u, u.Password) + "\n",
 		"token.form":  passwordGrant(u),
 		"soap.header": "Content-Type: text/xml; charset=utf-8\nSOAPAction: " +
@@ -154,8 +155,8 @@ func writeTryFiles(dir string, w sandbox.Seed) error {
 		"envelope.xml": oldEnvelope(u, ""),
 		"logins.txt":   written("logins", w),
 	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	for name, text := range texts {
+		if err := files.Write(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (s *setup) close() error {
 		errs = append(errs, s.sandbox.Close())
 	}
 	if s.dir != "" {
-		errs = append(errs, os.RemoveAll(s.dir))
+		errs = append(errs, files.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
 }

@@ -4,6 +4,7 @@ package discover
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/integration"
 )
 
@@ -127,12 +129,8 @@ func (d document) watching(o Options) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	file, err := os.CreateTemp(filepath.Dir(o.Out), ".discover-*.yaml")
-	if err != nil {
-		return "", err
-	}
-	_, err = file.Write(text)
-	return file.Name(), errors.Join(err, file.Close())
+	path = filepath.Join(filepath.Dir(o.Out), ".discover-"+rand.Text()+".yaml")
+	return path, files.Create(path, text, 0o600)
 }
 
 // flagErrors speaks of the flag where a problem is about its value: the file that would be named does not exist yet.

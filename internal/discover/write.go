@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/shown"
@@ -56,7 +56,7 @@ func (d *discovery) write(o Options, doc document) error {
 	if !strings.Contains(string(text), "yaml-language-server") {
 		head = config.SchemaHeader(config.SchemaFile) + "\n" + head
 	}
-	if err := os.WriteFile(o.Out, append([]byte(head), text...), 0o600); err != nil {
+	if err := files.Write(o.Out, append([]byte(head), text...), 0o600); err != nil {
 		return err
 	}
 	if err := config.SaveSchema(filepath.Dir(o.Out)); err != nil {

@@ -163,7 +163,7 @@ func (w *way) close() error {
 	if w == nil || w.dir == "" {
 		return nil
 	}
-	return errors.Join(w.proxy.Stop(), os.RemoveAll(w.dir))
+	return errors.Join(w.proxy.Stop(), files.RemoveAll(w.dir))
 }
 
 // section is a part of the configuration file.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"docusign-auth-proxy/internal/files"
 )
 
 // create makes a file that only this process can reach, and that goes when it is closed, by a crash too.
@@ -13,7 +15,7 @@ func create(dir string) (*os.File, error) {
 		dir = os.TempDir()
 	}
 	path := filepath.Join(dir, "docusign-auth-proxy-"+rand.Text())
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|deleteOnClose, 0o600)
+	f, err := files.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|deleteOnClose, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/lease"
 	"docusign-auth-proxy/internal/shown"
 )
@@ -134,7 +135,7 @@ func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 		Timeout:  timeout,
 		ReadOnly: readOnly,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			h, err := os.OpenFile(name, flag, mode)
+			h, err := files.Open(name, flag, mode)
 			handle = h
 			return h, err
 		},
@@ -182,7 +183,7 @@ func (f *file) prepare(made bool) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(f.ownerFile(), []byte(owner()), 0o600)
+	return files.Write(f.ownerFile(), []byte(owner()), 0o600)
 }
 
 func (f *file) recognise() (fresh bool, err error) {

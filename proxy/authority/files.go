@@ -88,7 +88,6 @@ func (a *Authority) validate() error {
 // Save writes the certificate (mode 0644) and the key (PKCS#8, mode 0600) as PEM.
 // Without overwrite an existing file is an error (fs.ErrExist) and nothing is left behind. With overwrite each file is
 // replaced as a whole, the key first; if the second step fails, Load tells that the two do not belong together.
-// On Windows the mode is not the protection: put the key into a directory that only the proxy's account can read.
 func (a *Authority) Save(certPath, keyPath string, overwrite bool) error {
 	der, err := x509.MarshalPKCS8PrivateKey(a.key)
 	if err != nil {

@@ -69,12 +69,13 @@ func (o Init) Run(m *Machine) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := files.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
 	r := m.report(a.Certificate(), at)
+	modes := map[string]fs.FileMode{at.Cert: 0o644, at.Key: 0o600}
 	for _, p := range present {
-		name, err := keepOld(p, m.Now())
+		name, err := keepOld(p, modes[p], m.Now())
 		if err != nil {
 			return fmt.Errorf("keep the old file: %w", err)
 		}
@@ -104,8 +105,8 @@ func existing(paths ...string) ([]string, error) {
 
 const maxOldOnDay = 99
 
-// keepOld copies a file beside itself under the day's name, with its mode.
-func keepOld(path string, now time.Time) (string, error) {
+// keepOld copies a file beside itself under the day's name, open to others no more than it is, and than mode says.
+func keepOld(path string, mode fs.FileMode, now time.Time) (string, error) {
 	data, err := files.Read(path, maxFile)
 	if err != nil {
 		return "", err
@@ -120,7 +121,7 @@ func keepOld(path string, now time.Time) (string, error) {
 		if i > 0 {
 			name = base + "-" + strconv.Itoa(i+1)
 		}
-		if err := files.Create(name, data, st.Mode().Perm()); !errors.Is(err, fs.ErrExist) {
+		if err := files.Create(name, data, st.Mode().Perm()&mode); !errors.Is(err, fs.ErrExist) {
 			return name, err
 		}
 	}
@@ -164,7 +165,7 @@ func Renew(m *Machine, source Source, days int, addresses *bool) error {
 	if err != nil {
 		return err
 	}
-	kept, err := keepOld(target, m.Now())
+	kept, err := keepOld(target, 0o644, m.Now())
 	if err != nil {
 		return fmt.Errorf("keep the old file: %w", err)
 	}
