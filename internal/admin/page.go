@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"math"
@@ -17,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/admin/chart"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/template"
 )
 
 const (
@@ -33,7 +33,6 @@ type page struct {
 	CanReload   bool
 	CanRetry    bool
 	Static      bool // a file: no navigation, no form, style included
-	Style       template.CSS
 	StylePolicy string
 	Integration *Integration
 	Person      *person
@@ -42,23 +41,32 @@ type page struct {
 }
 
 // pages are the parsed templates by name.
-type pages map[string]*template.Template
+type pages map[string]*template.Set
 
 // newPages panics on templates that do not parse: they are part of the program.
 func newPages() pages {
 	p := pages{}
-	base := template.New("").Funcs(functions())
-	base = template.Must(base.ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	layout := strings.Replace(text("layout.html"), "<style></style>", "<style>"+string(styleSheet)+"</style>", 1)
+	base := template.HTML(functions(), layout, text("parts.html"))
 	for _, name := range []string{
 		"overview", "attention", "integration", "user", "users", "unknown", "security", "causes", "missing", "report",
 	} {
-		p[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
+		p[name] = base.With(text(name + ".html"))
 	}
 	return p
 }
 
+// text is the text of a template.
+func text(name string) string {
+	b, err := files.ReadFile("templates/" + name)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
 func (p pages) execute(w io.Writer, name string, data *page) error {
-	return p[name].ExecuteTemplate(w, "layout", data)
+	return p[name].Execute(w, "layout", data)
 }
 
 // part hands a template its page together with what it is about. Label names it for assistive technology; no two parts
@@ -69,8 +77,8 @@ type part struct {
 	Label string
 }
 
-func functions() template.FuncMap {
-	return template.FuncMap{
+func functions() template.Funcs {
+	return template.Funcs{
 		"pair":     func(p *page, item any) part { return part{Page: p, Item: item} },
 		"labelled": func(p *page, label string, item any) part { return part{p, item, label} },
 		"upTo":     func(n int, list any) any { return reflect.ValueOf(list).Slice(0, min(n, length(list))).Interface() },
@@ -97,6 +105,20 @@ func functions() template.FuncMap {
 		"seconds": func(s float64) string { // + 0 makes -0 what it is
 			return strconv.FormatFloat(math.Round(s*10)/10+0, 'f', 1, 64)
 		},
+
+		"IsZero": time.Time.IsZero, "Drift": Replica.Drift, "Others": (*Replicas).Others,
+		"Now": (*page).Now, "Relative": (*page).Relative, "Expired": (*page).Expired, "Rich": (*page).Rich,
+		"Link": (*page).Link, "HasLink": (*page).HasLink, "UserLink": (*page).UserLink, "CallerLink": (*page).CallerLink,
+		"CauseLink": (*page).CauseLink, "Reload": (*page).Reload, "Stop": (*page).Stop, "OnDay": (*page).OnDay,
+		"LastHours": (*page).LastHours, "Spark": (*page).Spark, "Days": (*page).Days, "Hours": (*page).Hours,
+		"Sorted": (*page).Sorted, "Shown": (*page).Shown, "IntegrationChoices": (*page).IntegrationChoices,
+		"BySeverity": (*page).BySeverity, "Severities": (*page).Severities, "TroublesOf": (*page).TroublesOf,
+		"Consents": (*page).Consents, "Unlisted": (*page).Unlisted,
+		"One": (*page).One, "Troubled": (*page).Troubled, "Everybody": (*page).Everybody, "Some": (*page).Some,
+		"Before": (*page).Before, "After": (*page).After, "UserChoices": (*page).UserChoices,
+		"State": (*person).State, "StateText": (*person).StateText, "Token": (*person).Token,
+		"Trouble": (*person).Trouble, "Cause": (*person).Cause, "ShowRetry": (*person).ShowRetry,
+		"ActsFor": (*person).ActsFor, "Actors": (*person).Actors,
 	}
 }
 

@@ -4,11 +4,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/template"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -18,11 +18,11 @@ const (
 )
 
 // snippetTemplate is a part of the program.
-func snippetTemplate() *template.Template {
-	return template.Must(template.New("snippet.yaml").Funcs(template.FuncMap{
+func snippetTemplate() *template.Set {
+	return template.Text(template.Funcs{
 		"plain":  func(s string) (string, error) { return scalar(s, 0) },
 		"quoted": func(s string) (string, error) { return scalar(s, yaml.DoubleQuotedStyle) },
-	}).ParseFS(files, "templates/snippet.yaml"))
+	}, text("snippet.yaml"))
 }
 
 // wanted is what templates/snippet.yaml is given.
@@ -40,7 +40,7 @@ type wantedUser struct {
 
 // snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the
 // callers sent stands in double quotes; it never gets into a comment.
-func snippet(t *template.Template, u Unknown) string {
+func snippet(t *template.Set, u Unknown) string {
 	w := wanted{Integration: u.Integration, Label: labelFor(known(u.IntegratorKey, ""))}
 	w.Key = known(u.IntegratorKey, "REPLACE_WITH_INTEGRATOR_KEY")
 	var names []string
@@ -66,7 +66,7 @@ func snippet(t *template.Template, u Unknown) string {
 		}
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, w); err != nil {
+	if err := t.Execute(&b, "", w); err != nil {
 		return "# no snippet: " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n"
 	}
 	return b.String()

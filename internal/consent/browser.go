@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"html/template"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/template"
 )
 
 const (
@@ -222,9 +222,8 @@ func showPage(w http.ResponseWriter, status int, good bool, title string, lines 
 	h.Set("Referrer-Policy", "no-referrer") // the address holds a code
 	h.Set("Connection", "close")
 	w.WriteHeader(status)
-	page := template.Must(template.New("page").Parse(browserPageText))
 	// A browser that left is its own affair.
-	_ = page.Execute(w, map[string]any{"Good": good, "Title": title, "Lines": lines})
+	_ = template.HTML(nil, browserPageText).Execute(w, "", map[string]any{"Good": good, "Title": title, "Lines": lines})
 }
 
 const browserPageText = `<!DOCTYPE html>

@@ -7,7 +7,9 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"text/template"
+
+	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/template"
 )
 
 const pageWidth = 100
@@ -31,7 +33,7 @@ var texts string
 type page struct {
 	w       io.Writer
 	colours bool
-	texts   *template.Template
+	texts   *template.Set
 	err     error // the first that occurred
 }
 
@@ -40,11 +42,12 @@ func newPage(w io.Writer) *page {
 	in := func(colour string) func(string) string {
 		return func(text string) string { return p.in(colour, text) }
 	}
-	p.texts = template.Must(template.New("").Funcs(template.FuncMap{
+	p.texts = template.Text(template.Funcs{
 		"bold": in(ansiBold), "red": in(ansiRed), "green": in(ansiGreen), "yellow": in(ansiYellow),
 		"number": func(i int) string { return fmt.Sprintf("%3d. ", i+1) },
 		"legacy": legacyText, "refused": refusedText,
-	}).Parse(texts))
+		"Reached": proof.Reached, "Total": sandbox.Legacy.Total,
+	}, texts)
 	return p
 }
 
@@ -71,7 +74,7 @@ func (p *page) in(colour, text string) string {
 // print writes one of the texts.
 func (p *page) print(name string, data any) {
 	if p.err == nil {
-		p.err = p.texts.ExecuteTemplate(p.w, name, data)
+		p.err = p.texts.Execute(p.w, name, data)
 	}
 }
 

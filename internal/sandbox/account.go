@@ -240,8 +240,9 @@ func (r request) userInfo() answer {
 	r.count(func(c *Counts) { c.UserInfo++ })
 	given, family, _ := strings.Cut(user.Name, " ")
 	body := r.written("userInfo", struct {
-		*call
+		User                  User
+		Memberships           []Account
 		GivenName, FamilyName string
-	}{&call{request: r, User: user}, given, family})
+	}{user, r.memberships(user), given, family})
 	return oauthAnswer(r.header, http.StatusOK, json.RawMessage(body))
 }

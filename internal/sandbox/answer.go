@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"embed"
+	_ "embed"
 	"fmt"
 	"io"
 	"mime"
@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 
 	"docusign-auth-proxy/internal/sandbox/restbody"
+	"docusign-auth-proxy/internal/template"
 )
 
 // answer is what a request gets. Without a content type it has no body.
@@ -35,19 +35,25 @@ const (
 	typeHTML = "text/html; charset=utf-8"
 )
 
-//go:embed rest.tmpl soap.tmpl
-var templateFiles embed.FS
+//go:embed rest.tmpl
+var restTemplates string
 
-func newTemplates() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{
-		"json": restbody.Quote, "xml": restbody.Escape, "el": restbody.Element,
+//go:embed soap.tmpl
+var soapTemplates string
+
+func (s *Sandbox) texts() *template.Set {
+	return template.Text(template.Funcs{
+		"siteURL": s.SiteURL, "accountServer": s.AccountServer, "Origin": (*restRequest).Origin,
+		"Memberships": (*restRequest).Memberships, "Asks": (*restRequest).Asks,
+		"Users": (*restRequest).Users,
+		"json":  restbody.Quote, "xml": restbody.Escape, "el": restbody.Element,
 		"last": func(n int) int { return max(n-1, 0) },
-	}).ParseFS(templateFiles, "*.tmpl"))
+	}, restTemplates, soapTemplates)
 }
 
 func (s *Sandbox) written(name string, data any) string {
 	var out strings.Builder
-	if err := s.forms.ExecuteTemplate(&out, name, data); err != nil {
+	if err := s.forms.Execute(&out, name, data); err != nil {
 		panic(err) // the templates fit their data
 	}
 	return out.String()

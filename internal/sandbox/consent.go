@@ -5,12 +5,13 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"errors"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/template"
 )
 
 const (
@@ -105,7 +106,7 @@ func (r request) consentPage(asked consentRequest) answer {
 	}
 	r.header.Set("Content-Security-Policy", "default-src 'none'")
 	var html bytes.Buffer
-	err := template.Must(template.New("consent").Parse(consentHTML)).Execute(&html, map[string]any{
+	err := template.HTML(nil, consentHTML).Execute(&html, "", map[string]any{
 		"Key": asked.key, "Scopes": slices.Concat(asked.scopes, asked.adminScopes), "Choices": choices,
 	})
 	if err != nil {

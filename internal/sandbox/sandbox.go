@@ -18,10 +18,10 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	"docusign-auth-proxy/internal/sandbox/certs"
+	"docusign-auth-proxy/internal/template"
 )
 
 // Options configure a Sandbox. The zero value works. Names of hosts are in lower case.
@@ -71,7 +71,7 @@ type Sandbox struct {
 
 	opts      Options
 	authority *certs.Authority
-	forms     *template.Template
+	forms     *template.Set
 	addresses map[string]string // of the listeners by host name; the empty name is the one that serves every host
 	server    *http.Server
 	ended     []chan error // of the listeners
@@ -87,8 +87,8 @@ func Start(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
-	s := &Sandbox{opts: o, authority: ca, forms: newTemplates(), addresses: map[string]string{}}
-	s.clock = s.now
+	s := &Sandbox{opts: o, authority: ca, addresses: map[string]string{}}
+	s.clock, s.forms = s.now, s.texts()
 	s.server = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.Leaf}, MinVersion: tls.VersionTLS12},

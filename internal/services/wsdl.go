@@ -2,8 +2,10 @@ package services
 
 import (
 	_ "embed"
+	"html"
 	"io"
-	"text/template"
+
+	"docusign-auth-proxy/internal/template"
 )
 
 //go:embed wsdl.tmpl
@@ -13,14 +15,11 @@ var wsdlTemplate string
 // service's URL. The layout is ours; names, types and their order are DocuSign's.
 func (s *Service) WriteWSDL(w io.Writer, address string) error {
 	arguments := func(values ...any) []any { return values } // lets a template get several values
-	t, err := template.New("").Funcs(template.FuncMap{"reference": reference, "arguments": arguments}).Parse(wsdlTemplate)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, struct {
-		*Service
-		Address string
-	}{s, address})
+	return template.Text(template.Funcs{
+		"reference": reference, "arguments": arguments, "Description": (*Service).Description, "Action": (*Service).Action,
+		"Types": (*Description).Types, "address": func() string { return html.EscapeString(address) },
+		"html": html.EscapeString,
+	}, wsdlTemplate).Execute(w, "", s)
 }
 
 // reference is the qualified name of a type; "" = it stands inside its element.

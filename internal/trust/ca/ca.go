@@ -10,7 +10,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"text/template"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -18,6 +17,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/template"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/authority"
@@ -50,7 +50,7 @@ func (m *Machine) answer(name string, v any) error {
 
 func write(w io.Writer, name string, v any) error {
 	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-	return template.Must(template.New("").Funcs(template.FuncMap{"day": day}).Parse(texts)).ExecuteTemplate(w, name, v)
+	return template.Text(template.Funcs{"day": day, "Scope": (*report).Scope}, texts).Execute(w, name, v)
 }
 
 // report is what init, show and renew say about a certificate; the first fields tell what was done.
