@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,9 +21,7 @@ func mainExit(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot()
-	if len(args) > 0 && args[0] == "-version" {
-		args = []string{"--version"} // as programs in Go have it
-	}
+	args = versionFirst(args)
 	root.SetArgs(args)
 	err := misspelt(root, args)
 	if err == nil {
@@ -50,17 +49,25 @@ Start with "docusign-auth-proxy demo": it needs no file and no network.
 
 Exit code of every command: 0 = done and good, 1 = not, and the reason is told. doctor, soap compare and soap test-envelope tell
 more by it, see their help.`,
-		Version:       versionLine(),
+		Version:       versionLine(), // has cobra list the flag
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(),
 		newConsent(), newExplain(), newLogin(), newHashPassword(), newHealth(), newPins(), newReload(), newReport(),
 		newService(), newSOAP(), newStore(), newTokens(), newManual(), newVersion())
 	complete(root)
 	return root
+}
+
+// versionFirst has the flags for the version be the command. Cobra would need a template to print the same, and those of
+// text/template keep every method in the program (see internal/template).
+func versionFirst(args []string) []string {
+	if len(args) > 0 && slices.Contains([]string{"--version", "-v", "-version"}, args[0]) {
+		return []string{"version"}
+	}
+	return args
 }
 
 func newVersion() *cobra.Command {
