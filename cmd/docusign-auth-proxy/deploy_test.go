@@ -372,34 +372,3 @@ func TestEveryCommandLineOfTheManifestsCommentsWouldRun(t *testing.T) {
 		t.Error("no command lines were found")
 	}
 }
-
-// The image is built from listed folders, so that nothing else of a checkout gets into it; none that the program needs
-// may be missing.
-func TestTheImageIsBuiltFromEveryFolderTheProgramNeeds(t *testing.T) {
-	copied := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^COPY (\S+)/ (\S+)/$`).FindAllStringSubmatch(
-		projectFile(t, "Dockerfile"), -1,
-	) {
-		copied[m[1]] = m[1] == m[2]
-	}
-	imported := regexp.MustCompile(`"docusign-auth-proxy/([a-z0-9]+)[/"]`)
-	for folder := range copied {
-		err := fs.WalkDir(os.DirFS(filepath.Join("..", "..")), folder, func(name string, _ fs.DirEntry, err error) error {
-			if err != nil || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
-				return err
-			}
-			for _, m := range imported.FindAllStringSubmatch(projectFile(t, name), -1) {
-				if !copied[m[1]] {
-					t.Errorf("%s imports from %s/, which the Dockerfile does not copy", name, m[1])
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !copied["cmd"] {
-		t.Error("the Dockerfile does not copy cmd/")
-	}
-}

@@ -2,9 +2,13 @@ package app
 
 import (
 	"runtime/debug"
+	"strings"
 )
 
-// BuildVersion tells the module's version or the commit it was built from.
+// stamped is "VERSION@COMMIT" in a release, whose builds are given it by deploy/release.
+var stamped string //nolint:gochecknoglobals // the linker's -X sets nothing else
+
+// BuildVersion tells a release's version and commit, else the module's version or the commit it was built from.
 func BuildVersion() (version, commit, goVersion string) {
 	version, commit = "devel", "unknown"
 	info, ok := debug.ReadBuildInfo()
@@ -18,6 +22,9 @@ func BuildVersion() (version, commit, goVersion string) {
 		if s.Key == "vcs.revision" {
 			commit = s.Value
 		}
+	}
+	if v, c, ok := strings.Cut(stamped, "@"); ok {
+		version, commit = v, c
 	}
 	return version, commit, info.GoVersion
 }
