@@ -210,7 +210,7 @@ func outside() map[string]look {
 		"install": installed, "docker": docker, "cd": folder, "kill": hangUp, "Copy-Item": file(1),
 		`.\docusign-auth-proxy-service.exe`: said, // WinSW under the name that the guide gives it
 	}
-	for name := range strings.FieldsSeq("systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
+	for name := range strings.FieldsSeq("git systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
 		"redis-cli icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
 		"Register-ScheduledTask Start-ScheduledTask Disable-ScheduledTask Stop-ScheduledTask Set-ItemProperty " +
 		"Get-NetTCPConnection Add-Content Clear-DnsClientCache New-NetFirewallRule") {

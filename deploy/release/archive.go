@@ -65,10 +65,7 @@ func mode(file string) os.FileMode {
 
 func (r release) tarball(files map[string][]byte) ([]byte, error) {
 	var packed bytes.Buffer
-	gz, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
+	gz := gzip.NewWriter(&packed)
 	w := tar.NewWriter(gz)
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		if err := w.WriteHeader(&tar.Header{

@@ -46,6 +46,10 @@ func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 		t.Error("the unit is not enabled")
 	}
 
+	if said := m.run("/usr/bin/dpkg", "--verify", name); said != "" {
+		t.Errorf("files differ from what the package says:\n%s", said)
+	}
+
 	upstream := newSandbox(t, after)
 	m.configure(upstream, said)
 	first := m.start(user)
@@ -84,6 +88,49 @@ func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 			!slices.Contains([]string{"etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/.pwd.lock", "var/log/dpkg.log"}, path) {
 			t.Errorf("purged, but still there: %s", path)
 		}
+	}
+}
+
+func TestADebianPackageTellsWhatItBrings(t *testing.T) {
+	needTool(t, "dpkg-deb")
+	f := theRelease(t)
+	file := f.packageOf(t, "deb")
+	contains(t, tool(t, "dpkg-deb", "-f", file),
+		"Package: docusign-auth-proxy\n", "Version: "+strings.Replace(f.version, "-", "~", 1)+"\n", "Section: net\n",
+		"Priority: optional\n", "Architecture: "+f.here.arch+"\n", "Maintainer: docusign-auth-proxy maintainers <", "Installed-Size: ",
+		"Depends: init-system-helpers (>= 1.54~), passwd\n", "Recommends: ca-certificates\n",
+		"Description: lets programs with DocuSign's legacy authentication go on working\n It takes",
+	)
+	listed := regexp.MustCompile(`(?m)^(\S+) (\S+) +\d+ (\d+-\d+-\d+ \d+:\d+) `).ReplaceAllString(
+		tool(t, "sh", "-c", `TZ=UTC dpkg-deb -c "$0"`, file), "$1 $2 $3 ")
+	at := " " + f.time.Format("2006-01-02 15:04") + " ."
+	contains(t, listed,
+		"-rwxr-xr-x root/root"+at+"/usr/bin/docusign-auth-proxy\n",
+		"-rw-r--r-- root/root"+at+"/usr/lib/systemd/system/docusign-auth-proxy.service\n",
+		"-rw-r--r-- root/root"+at+"/usr/lib/sysusers.d/docusign-auth-proxy.conf\n",
+		"-rw-r--r-- root/root"+at+"/usr/lib/tmpfiles.d/docusign-auth-proxy.conf\n",
+		"-rw-r----- root/docusign-auth-proxy"+at+"/etc/docusign-auth-proxy/config.yaml\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/man/man1/docusign-auth-proxy-run.1.gz\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/bash-completion/completions/docusign-auth-proxy\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/zsh/vendor-completions/_docusign-auth-proxy\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/fish/vendor_completions.d/docusign-auth-proxy.fish\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/doc/docusign-auth-proxy/copyright\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/doc/docusign-auth-proxy/changelog.gz\n",
+		"-rw-r--r-- root/root"+at+"/usr/share/doc/docusign-auth-proxy/docs/runbook.md\n",
+	)
+	for line := range strings.Lines(listed) {
+		if !strings.Contains(line, at+"/") || strings.Contains(line, "/usr/local") {
+			t.Errorf("another time than the commit's, or a place that is the administrator's: %s", line)
+		}
+	}
+	if conffiles := tool(t, "dpkg-deb", "-I", file, "conffiles"); conffiles != "/etc/docusign-auth-proxy/config.yaml\n" {
+		t.Errorf("conffiles: %q", conffiles)
+	}
+	for _, script := range []string{"postinst", "prerm", "postrm"} {
+		tool(t, "sh", "-c", `dpkg-deb -I "$0" `+script+` | dash -n`, file)
+	}
+	if unit := tool(t, "sh", "-c", `dpkg-deb --fsys-tarfile "$0" | tar -xO ./usr/lib/systemd/system/docusign-auth-proxy.service`, file); strings.Count(unit, "=/usr/bin/docusign-auth-proxy ") != 2 || strings.Contains(unit, "/usr/local") {
+		t.Errorf("the unit starts something else:\n%s", unit)
 	}
 }
 

@@ -139,9 +139,12 @@ func (p *packing) file(path string, data []byte) error {
 	}
 	c := &files.Content{
 		Source: from, Destination: path,
-		FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: mode(path), MTime: p.time},
+		FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: 0o644, MTime: p.time},
 	}
-	if strings.HasPrefix(path, etc) {
+	switch {
+	case strings.HasPrefix(path, "/usr/bin/"):
+		c.FileInfo.Mode = 0o755
+	case strings.HasPrefix(path, etc):
 		c.Type, c.FileInfo.Group, c.FileInfo.Mode = files.TypeConfigNoReplace, name, 0o640
 	}
 	p.contents = append(p.contents, c)
