@@ -15,7 +15,7 @@ import (
 	"github.com/CycloneDX/cyclonedx-go"
 )
 
-// bill writes what a binary is made of, as the binary itself tells: CycloneDX 1.6 with each module and Go's own library.
+// bill writes what a binary is made of, as it tells itself: CycloneDX 1.6 with each module and Go's own library.
 func (r release) bill(t target) error {
 	program, err := os.ReadFile(r.binary(t))
 	if err != nil {

@@ -48,8 +48,8 @@ func host() (target, error) {
 	return t, nil
 }
 
-// build compiles one binary. What differs between two clones or two machines stays out: the folder (-trimpath), what git
-// would tell (-buildvcs: another clone may lack the tag), and settings of the environment.
+// build compiles one binary. What differs between two clones or two machines stays out: the folder (-trimpath), what
+// git would tell (-buildvcs: another clone may lack the tag), and settings of the environment.
 func (r release) build(ctx context.Context, t target) error {
 	stamp := "-X docusign-auth-proxy/internal/app.stamped=" + r.version + "@" + r.commit
 	_, err := output(ctx, r.root, []string{

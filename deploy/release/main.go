@@ -26,7 +26,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	version := flags.String("version", "", "`VERSION` such as 1.2.3 (default: the tag of the commit, such as v1.2.3; "+
 		"without one a version made of the commit's time)")
-	snapshot := flags.Bool("snapshot", false, "a trial: also with changes that are not committed, and without asking for a tag")
+	snapshot := flags.Bool("snapshot", false, "a trial, also with changes that are not committed; tags do not count")
 	to := flags.String("out", "dist", "`FOLDER` for the release, seen from the root of the checkout")
 	binary := flags.String("binary", "", "nothing but the binary of this `PLATFORM`, such as linux/arm64")
 	maintainer := flags.String("maintainer", publisher,

@@ -73,7 +73,7 @@ func tagged(ctx context.Context, root string) (string, error) {
 	return strings.TrimPrefix(names[0], "v"), nil
 }
 
-// tracked lists the files of the checkout below some folders, or single files: never what lies beside them, such as keys.
+// tracked lists the checkout's files below some folders, or single ones: never what lies beside them, such as keys.
 func (s source) tracked(ctx context.Context, paths ...string) ([]string, error) {
 	list, err := git(ctx, s.root, append([]string{"ls-files", "-z", "--"}, paths...)...)
 	if err != nil {
