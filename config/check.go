@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
-	"strings"
+	"runtime"
 
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -58,6 +58,9 @@ func checkStore(s *sources, c *Config) {
 		st.File = s.resolvePath(st.File)
 		checkDirectory(s, "store", filepath.Dir(st.File))
 	}
+	if runtime.GOOS == "windows" && st.File != "" { // elsewhere the store itself refuses such a file
+		s.warnIfShared(st.File, "store")
+	}
 	if c.Admin.TokenFile != "" {
 		c.Admin.TokenFile = s.resolvePath(c.Admin.TokenFile)
 	} else { // beside the state, in a folder that the proxy can write
@@ -68,8 +71,8 @@ func checkStore(s *sources, c *Config) {
 // defaultStore is in the folder that systemd made for the service (StateDirectory=), or else beside the configuration.
 func (s *sources) defaultStore() string {
 	dirs, _ := s.env.LookupEnv("STATE_DIRECTORY")
-	if first, _, _ := strings.Cut(dirs, ":"); dirs != "" {
-		return filepath.Join(first, DefaultStore)
+	if list := filepath.SplitList(dirs); len(list) > 0 {
+		return filepath.Join(list[0], DefaultStore)
 	}
 	return s.resolvePath(DefaultStore)
 }

@@ -9,9 +9,9 @@ import (
 	"maps"
 	"os"
 	"reflect"
-	"runtime"
 	"slices"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/words"
 )
 
@@ -26,8 +26,7 @@ type Environment struct {
 	ReadFile  func(name string) ([]byte, error)
 	Stat      func(name string) (fs.FileInfo, error)
 	LookupEnv func(name string) (string, bool)
-	// GOOS is the operating system; "windows" has no file permission worth a warning. Empty means runtime.GOOS.
-	GOOS string
+	OpenTo    func(name string) (who string, err error) // as files.OpenTo
 }
 
 func (e Environment) withDefaults() Environment {
@@ -40,7 +39,9 @@ func (e Environment) withDefaults() Environment {
 	if e.LookupEnv == nil {
 		e.LookupEnv = os.LookupEnv
 	}
-	e.GOOS = cmp.Or(e.GOOS, runtime.GOOS)
+	if e.OpenTo == nil {
+		e.OpenTo = files.OpenTo
+	}
 	return e
 }
 
@@ -53,7 +54,7 @@ func Load(path string) (*Config, error) {
 // Parse validates data as if it were the contents of the file at path, which is named in messages and is what relative
 // paths are relative to. The error is a Problems with everything that is wrong.
 func Parse(data []byte, path string, env Environment) (*Config, error) {
-	return parse(&sources{newReport(path), env.withDefaults(), digests{path: {}}}, data)
+	return parse(&sources{newReport(path), env.withDefaults(), digests{path: {}}, map[string]bool{}}, data)
 }
 
 // Default returns a configuration in which every field has the default the reference tells. It does not validate: it
@@ -65,7 +66,7 @@ func Default() *Config {
 }
 
 func load(path string, env Environment) (*Config, digests, error) {
-	s := &sources{newReport(path), env.withDefaults(), digests{}}
+	s := &sources{newReport(path), env.withDefaults(), digests{}, map[string]bool{}}
 	data, err := s.files.read(s.env, path)
 	if err != nil {
 		return nil, s.files, Problems{Unreadable(path, err)}

@@ -284,16 +284,34 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestPermissionsAreNoMatterOnWindows(t *testing.T) {
-	env := machine(t)
-	env.GOOS = "windows"
-	text := strings.ReplaceAll(exampleMinimal, "key.pem", "keys/shared.pem")
-	c, err := Parse([]byte(text), "proxy.yml", env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(c.Warnings) > 0 {
-		t.Errorf("warned of:\n%v", c.Warnings)
+func TestWhoMayReadASecretIsTold(t *testing.T) {
+	for _, tt := range []struct{ name, file, folder, want string }{
+		{"an account that may read the file", `BUILTIN\Users may read it`, "",
+			`the file keys/old.pem is open to others (BUILTIN\Users may read it)`},
+		{"one that may put another file in its place", "", "mode 0777", "the folder keys is open to others (mode 0777)"},
+		{"an answer that the system does not give", "error", "", "nobody knows who may read keys/old.pem: denied"},
+		{"nobody", "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			env := machine(t)
+			env.OpenTo = func(name string) (string, error) {
+				switch {
+				case name == "keys":
+					return tt.folder, nil
+				case tt.file == "error":
+					return "", errors.New("denied")
+				}
+				return tt.file, nil
+			}
+			text := strings.ReplaceAll(exampleMinimal, "key.pem", "keys/old.pem")
+			c, err := Parse([]byte(text), "proxy.yml", env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (tt.want == "") != (len(c.Warnings) == 0) || !strings.Contains(c.Warnings.Error(), tt.want) {
+				t.Errorf("warned of:\n%v", c.Warnings)
+			}
+		})
 	}
 }
 

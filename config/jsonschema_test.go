@@ -292,7 +292,7 @@ func places(root *yaml.Node) map[string]*yaml.Node {
 // left to the decoder.
 func compareVerdicts(t *testing.T, what string, root *yaml.Node) {
 	t.Helper()
-	s := &sources{newReport("proxy.yml"), machine(t), digests{}}
+	s := &sources{newReport("proxy.yml"), machine(t), digests{}, map[string]bool{}}
 	decodeConfig(s, root, Default())
 	value, err := jsonOf(root)
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"io/fs"
 	"math/big"
 	"strings"
@@ -41,7 +42,13 @@ func environment(files fstest.MapFS, variables map[string]string) Environment {
 			value, ok := variables[name]
 			return value, ok
 		},
-		GOOS: "linux",
+		OpenTo: func(name string) (string, error) { // as the real one says it of a mode
+			info, err := fs.Stat(files, name)
+			if err != nil || info.IsDir() && info.Mode()&0o002 == 0 || !info.IsDir() && info.Mode()&^0o640 == 0 {
+				return "", err
+			}
+			return fmt.Sprintf("mode %04o", info.Mode().Perm()), nil
+		},
 	}
 }
 

@@ -399,7 +399,7 @@ type Admin struct {
 	// reload then need the token in token_file.
 	BasicAuth *integration.Login `yaml:"basic_auth"`
 	// File into which the proxy writes a new token at each start, and from which its commands on this machine read it:
-	// capture, tokens, pins, reload. Its owner alone can read it; on Windows the rights of its folder decide. Programs
+	// capture, tokens, pins, reload. Its owner alone can read it, on Windows administrators too. Programs
 	// send its content as Authorization: Bearer. Danger: whoever reads it may fetch captures, revoke tokens and forget
 	// pins.
 	// Default: the file of store with .admin-token added; with store: memory, docusign-auth-proxy.db.admin-token

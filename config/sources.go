@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/words"
 )
@@ -31,8 +32,9 @@ func (d digests) read(env Environment, name string) ([]byte, error) {
 // sources reads the files and environment variables that the configuration names, and reports what they lack.
 type sources struct {
 	*report
-	env   Environment
-	files digests
+	env    Environment
+	files  digests
+	shared map[string]bool // folders that were warned of
 }
 
 // resolvePath makes a path of the file relative to the file's directory.
@@ -87,17 +89,22 @@ func readBounded(env Environment, name string) ([]byte, error) {
 	return data, nil
 }
 
-// warnIfShared warns of a file with a secret that others on the machine can read or change.
+// warnIfShared warns of a file with a secret that others on the machine can read or change, and of a folder in which
+// they can put another file in its place.
 func (s *sources) warnIfShared(name, path string) {
-	if s.env.GOOS == "windows" {
-		return
-	}
-	info, err := s.env.Stat(name)
-	if err != nil {
-		return // reading the file has reported it
-	}
-	if perm := info.Mode().Perm(); perm&^0o640 != 0 {
-		s.warn(path, fmt.Sprintf("the file %s is open to others (mode %04o)", name, perm), "chmod 600 "+name)
+	for _, place := range []struct {
+		what, name string
+		folder     bool
+	}{{"the file ", name, false}, {"the folder ", filepath.Dir(name), true}} {
+		who, err := s.env.OpenTo(place.name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // reading it has reported that
+		case err != nil:
+			s.warn(path, fmt.Sprintf("nobody knows who may read %s: %v", place.name, err), "look at its permissions")
+		case who != "" && !s.shared[place.name]:
+			s.shared[place.name] = place.folder
+			s.warn(path, fmt.Sprintf("%s%s is open to others (%s)", place.what, place.name, who), files.Closing(place.name))
+		}
 	}
 }
 

@@ -26,7 +26,6 @@ const configPath = "/etc/docusign-auth-proxy/config.yaml"
 type deployed struct {
 	name, text, path string
 	files            []string
-	goos             string
 }
 
 func projectFile(t *testing.T, name string) string {
@@ -65,7 +64,7 @@ func deployments(t *testing.T) []deployed {
 		{
 			// The folder of Windows is left out: its paths are relative, and so the same below any folder.
 			name: "windows", text: projectFile(t, "deploy/windows/config.yaml"), path: "/config.yaml",
-			files: []string{"/ca.pem", "/keys/ca-key.pem", "/keys/key.pem", "/state/.keep"}, goos: "windows",
+			files: []string{"/ca.pem", "/keys/ca-key.pem", "/keys/key.pem", "/state/.keep"},
 		},
 	}
 	return append(all, kubernetesDeployments(t)...)
@@ -212,7 +211,7 @@ func (d deployed) environment(t *testing.T, dir string) config.Environment {
 		ReadFile:  func(name string) ([]byte, error) { return fs.ReadFile(files, local(name)) },
 		Stat:      func(name string) (fs.FileInfo, error) { return fs.Stat(files, local(name)) },
 		LookupEnv: func(string) (string, bool) { return "", false },
-		GOOS:      d.goos,
+		OpenTo:    func(string) (string, error) { return "", nil },
 	}
 }
 

@@ -149,7 +149,7 @@ func warningFinding(p config.Problem) Finding {
 	f := Finding{Check: "config", Subject: placeOf(p), Status: Warn,
 		Found: strings.TrimPrefix(p.Path+": "+p.Message, ": "),
 		Next:  cmp.Or(p.Hint, "look at "+placeOf(p)+"; docusign-auth-proxy config reference explains every key")}
-	if strings.HasPrefix(p.Hint, "chmod ") {
+	if strings.Contains(p.Message, " is open to others ") {
 		f.Check, f.Why = "permissions", "whoever logs in to this machine can read the secret and use it"
 	}
 	return f

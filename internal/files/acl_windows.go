@@ -147,46 +147,66 @@ func openTo(path string, info fs.FileInfo) (string, error) {
 	if who, err := withoutACL(path); who != "" || err != nil {
 		return who, err
 	}
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
-		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
-	if err != nil {
-		return "", &fs.PathError{Op: "read the ACL of", Path: path, Err: err}
-	}
-	list, err := entries(sd)
-	if err != nil {
-		return "", err
-	}
-	owner, _, err := sd.Owner()
-	if err != nil {
-		return "", err
-	}
-	return others(list, []string{owner.String(), self()}, info.IsDir(), entry.name), nil
-}
-
-// others tells who but these may read or change a file, or replace what is in a folder.
-func others(list []entry, mine []string, folder bool, name func(entry) string) string {
-	reads, changes := windows.ACCESS_MASK(readsFile), windows.ACCESS_MASK(changesFile)
-	if folder {
-		reads, changes = 0, changesFiles
-	}
+	list, err := others(path, info.IsDir())
 	var who []string
 	for _, e := range list {
-		var verb string
-		switch {
-		case slices.Contains(mine, e.sid) || trusted(e.sid) || e.flags&windows.INHERIT_ONLY_ACE != 0:
-			continue
-		case e.rights&changes != 0:
+		verb := " may read it"
+		if e.rights&changes(info.IsDir()) != 0 {
 			verb = " may change it"
-		case e.rights&reads != 0:
-			verb = " may read it"
-		default:
-			continue
 		}
-		if said := name(e) + verb; !slices.Contains(who, said) {
+		if said := e.name() + verb; !slices.Contains(who, said) {
 			who = append(who, said)
 		}
 	}
-	return strings.Join(who, ", ")
+	return strings.Join(who, ", "), err
+}
+
+// closing keeps what a service was granted, which may come from the folder.
+func closing(path string, folder bool) string {
+	list, err := others(path, folder)
+	if who, failed := withoutACL(path); err != nil || failed != nil || who != "" || len(list) == 0 {
+		return "keep it on a drive with NTFS, in a folder that only the proxy's account may read"
+	}
+	command := `icacls "` + path + `" /inheritance:d /remove:g`
+	for _, e := range list {
+		if word := ` "*` + e.sid + `"`; !strings.Contains(command, word) {
+			command += word
+		}
+	}
+	return command
+}
+
+func changes(folder bool) windows.ACCESS_MASK {
+	if folder {
+		return changesFiles
+	}
+	return changesFile
+}
+
+// others are the lines of the ACL at path that let somebody in who should not be.
+func others(path string, folder bool) ([]entry, error) {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read the ACL of", Path: path, Err: err}
+	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return nil, err
+	}
+	return strangers(sd, []string{owner.String(), self()}, folder)
+}
+
+func strangers(sd *windows.SECURITY_DESCRIPTOR, mine []string, folder bool) ([]entry, error) {
+	list, err := entries(sd)
+	rights := changes(folder)
+	if !folder {
+		rights |= readsFile
+	}
+	return slices.DeleteFunc(list, func(e entry) bool {
+		return slices.Contains(mine, e.sid) || trusted(e.sid) || e.flags&windows.INHERIT_ONLY_ACE != 0 ||
+			e.rights&rights == 0
+	}), err
 }
 
 // withoutACL: FAT keeps none.

@@ -70,6 +70,12 @@ func OpenTo(path string) (who string, err error) {
 	return openTo(path, info)
 }
 
+// Closing is the command that takes what OpenTo tells of from all of them.
+func Closing(path string) string {
+	info, err := os.Stat(path)
+	return closing(path, err == nil && info.IsDir())
+}
+
 // Grant lets an account read the file or folder at path with all that will be in it, or change it as well. On
 // Windows alone: elsewhere owner and group say that.
 func Grant(path, account string, change bool) error { return grant(path, account, change) }

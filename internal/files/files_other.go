@@ -28,6 +28,13 @@ func grant(string, string, bool) error { return nil }
 
 func protect(f *os.File, mode fs.FileMode) error { return f.Chmod(mode) }
 
+func closing(path string, folder bool) string {
+	if folder {
+		return "chmod go-w " + path
+	}
+	return "chmod 600 " + path
+}
+
 func openTo(_ string, info fs.FileInfo) (string, error) { return openMode(info), nil }
 
 // openMode lets the group read, for a service that is not the owner. A folder's names are no secret: it is open where

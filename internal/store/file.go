@@ -113,7 +113,7 @@ func private(path string) (missing bool, err error) {
 	return false, nil
 }
 
-// openToAll does not know on Windows, where modes mean nothing.
+// openToAll does not know on Windows, where the configuration warns of it.
 func openToAll(info fs.FileInfo) bool {
 	return runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0
 }
