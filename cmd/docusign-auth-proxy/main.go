@@ -18,8 +18,11 @@ import (
 func main() { os.Exit(mainExit(os.Args[1:])) }
 
 func mainExit(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // on Windows closed windows, log-off and shutdown, too
+	go func() { stop(app.EndedBy{Signal: <-signals}) }()
 	root := newRoot()
 	args = versionFirst(args)
 	root.SetArgs(args)

@@ -51,8 +51,12 @@ func (r *proxyRun) until(ctx context.Context) error {
 		log = cfg.Log
 	}
 	var out io.Writer = os.Stderr
-	if r.file != nil && r.file(log) != "" {
-		f, err := files.Open(r.file(log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file := ""
+	if r.file != nil {
+		file = r.file(log)
+	}
+	if file != "" {
+		f, err := files.Open(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			return err
 		}

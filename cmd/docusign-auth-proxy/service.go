@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/service"
 	"docusign-auth-proxy/internal/shown"
 )
@@ -217,17 +219,21 @@ func newServiceStart() *cobra.Command {
 			if err := s.open(cmd); err != nil {
 				return err
 			}
+			before, err := s.manager.Status(s.name)
+			if err != nil {
+				return err
+			}
+			log := logOf(before.Config)
+			said := sizeOf(log)
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), startTime, fmt.Errorf("not ready within %s", startTime))
 			defer cancel()
-			err := s.manager.Start(ctx, s.name)
-			if err == nil {
+			if err = s.manager.Start(ctx, s.name); err == nil {
 				err = s.untilReady(ctx)
 			}
-			now, failed := s.manager.Status(s.name)
-			if err != nil && failed == nil && now.Installed {
-				return fmt.Errorf("%w\n%s", err, s.whereTold(now))
+			if err != nil && before.Installed {
+				return fmt.Errorf("%w\n%s", err, s.whereTold(log, said))
 			}
-			if err = errors.Join(err, failed); err == nil {
+			if err == nil {
 				s.say(fmt.Sprintf("%s: ready\nnext: docusign-auth-proxy service status%s", s.name, s.same()))
 			}
 			return err
@@ -257,17 +263,33 @@ func (s *machineService) untilReady(ctx context.Context) error {
 	}
 }
 
-// whereTold leads to the log, with its last lines where it is a file.
-func (s *machineService) whereTold(now service.Status) string {
-	file := logOf(now.Config)
+func sizeOf(path string) int64 {
+	if info, err := os.Stat(path); err == nil {
+		return info.Size()
+	}
+	return 0
+}
+
+// whereTold leads to the log, with the last lines of this start where it is a file.
+func (s *machineService) whereTold(file string, said int64) string {
 	if file == "" {
 		return "next: journalctl -u " + s.name + " -n 20 -o cat"
 	}
-	const last = 3
-	text, _ := os.ReadFile(file) // without it the place alone is told
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	const last = 5
+	lines := strings.Split(strings.TrimSpace(readFrom(file, said)), "\n")
 	return strings.Join(lines[max(0, len(lines)-last):], "\n") + "\nnext: look at " + file +
 		" and at the source " + s.name + " of the event log"
+}
+
+// readFrom reads what was written to a log meanwhile; "" = the place alone is told.
+func readFrom(path string, from int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	text, _ := io.ReadAll(io.NewSectionReader(f, from, 1<<20)) // what could be read is shown
+	return string(text)
 }
 
 // logOf is the log file of a service whose configuration may be faulty.
@@ -407,7 +429,13 @@ func serveAsService(ctx context.Context, path string, also slog.Handler, up func
 	var file string
 	run := proxyRun{
 		path: path, also: also,
-		file: func(log config.Log) string { file = logFile(log, path); return file },
+		file: func(log config.Log) string {
+			file = logFile(log, path)
+			if err := keepCrash(file); err != nil {
+				slog.New(also).Error("the reason of a crash would not be kept", "error", err)
+			}
+			return file
+		},
 		up: func(p *app.App) {
 			up(func() { _ = p.Reload(ctx) }) // which logs the error
 		},
@@ -432,4 +460,17 @@ func versionOf(ctx context.Context, program string) string {
 		return err.Error()
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// keepCrash lets Go's runtime write why it ended the process into crash.log beside the log: a service has no standard
+// error.
+func keepCrash(log string) error {
+	if log == "" {
+		return nil
+	}
+	f, err := files.Open(filepath.Join(filepath.Dir(log), "crash.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // the runtime has its own handle
 }

@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -96,7 +98,7 @@ func (p *App) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	close(p.stopping)
-	err = errors.Join(err, p.shutdown())
+	err = errors.Join(err, p.shutdown(stopTime(p.holder.Current().Limits.Shutdown, context.Cause(ctx), runtime.GOOS)))
 	close(p.stopped)
 	stopBackground()
 	return errors.Join(err, p.lastWrites(&work))
@@ -156,8 +158,24 @@ func announce(p *App) {
 	}
 }
 
-func (p *App) shutdown() error {
-	limit := p.holder.Current().Limits.Shutdown
+// EndedBy is the cause of a context that a signal ended.
+type EndedBy struct{ os.Signal }
+
+func (e EndedBy) Error() string { return "ended by: " + e.String() }
+
+// closingTime is for calls under way where Windows closes the window, the user logs off or the machine shuts down. It
+// kills a console program after 5 s, of which the rest is for what is written at the end. Go tells these as SIGTERM.
+const closingTime = 3 * time.Second
+
+// stopTime is how long calls under way may take to finish.
+func stopTime(limit time.Duration, cause error, goos string) time.Duration {
+	if by, ok := errors.AsType[EndedBy](cause); ok && by.Signal == syscall.SIGTERM && goos == "windows" {
+		return min(limit, closingTime)
+	}
+	return limit
+}
+
+func (p *App) shutdown(limit time.Duration) error {
 	p.log.Info("stopping", "waiting_for_calls", p.Server.Active(), "at_most", limit.String())
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
