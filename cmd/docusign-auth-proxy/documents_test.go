@@ -208,11 +208,10 @@ func outside() map[string]look {
 	all := map[string]look{
 		"go": goTool, ".ci/run": file(0), "curl": curl, "journalctl": journalctl, "systemctl": unit, "systemd-analyze": unit,
 		"install": installed, "docker": docker, "cd": folder, "kill": hangUp, "Copy-Item": file(1),
-		`.\docusign-auth-proxy-service.exe`: said, // WinSW under the name that the guide gives it
 	}
 	for name := range strings.FieldsSeq("git systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
 		"redis-cli icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
-		"Register-ScheduledTask Start-ScheduledTask Disable-ScheduledTask Stop-ScheduledTask Set-ItemProperty " +
+		"Register-ScheduledTask Start-ScheduledTask Unregister-ScheduledTask Stop-ScheduledTask Set-ItemProperty " +
 		"Get-NetTCPConnection Add-Content Clear-DnsClientCache New-NetFirewallRule") {
 		all[name] = said
 	}
@@ -279,7 +278,7 @@ func hangUp(_ *operatorsFolder, l documentLine) error {
 
 // assigned looks at a variable of PowerShell, which may hold a command line of the program.
 func assigned(w *operatorsFolder, l documentLine) error {
-	m := regexp.MustCompile(`docusign-auth-proxy\.exe" (.*?) 2>>`).FindStringSubmatch(strings.Join(l.words, " "))
+	m := regexp.MustCompile(`docusign-auth-proxy\.exe -Argument (.*)$`).FindStringSubmatch(strings.Join(l.words, " "))
 	if m != nil {
 		tryExample(w.T, withManual(), strings.Fields(m[1]))
 	}

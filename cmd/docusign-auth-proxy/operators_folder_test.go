@@ -233,7 +233,8 @@ func (w *operatorsFolder) runsOwn(l documentLine, words []string) {
 	w.Helper()
 	for _, args := range w.filled(words) {
 		path := strings.TrimPrefix(tryExample(w.T, withManual(), args), "docusign-auth-proxy ")
-		if l.fragment || slices.Contains(args, "--install") || slices.Contains(args, "--uninstall") {
+		changes := slices.Contains(args, "--install") || slices.Contains(args, "--uninstall") || args[0] == "service"
+		if l.fragment || changes {
 			continue
 		}
 		how, ok := ways()[path]
