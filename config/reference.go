@@ -3,9 +3,6 @@ package config
 import (
 	_ "embed" // the reference is made from the comments of schema.go
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"reflect"
 	"strings"
 
@@ -143,26 +140,31 @@ func defaultText(f reflect.StructField, derived string) string {
 	return "none"
 }
 
-// fieldComments returns the comments of the schema by "Type.Field", each on one line.
+// fieldComments returns the comments of the schema by "Type.Field", each on one line. gofmt has each field and each
+// line of a comment on a line of its own; what the lines of functions add is asked for by nobody.
 func fieldComments() map[string]string {
 	comments := map[string]string{}
 	for _, source := range append(integration.Sources(), schemaSource) {
-		file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.ParseComments|parser.SkipObjectResolution)
-		if err != nil {
-			panic(fmt.Sprintf("config: the embedded schema does not parse: %v", err))
-		}
-		owner := ""
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.TypeSpec:
-				owner = n.Name.Name
-			case *ast.Field:
-				for _, name := range n.Names {
-					comments[owner+"."+name.Name] = strings.Join(strings.Fields(n.Doc.Text()), " ")
+		var owner string
+		var comment []string
+		for line := range strings.Lines(source) {
+			words := strings.Fields(line)
+			switch {
+			case len(words) > 0 && words[0] == "//":
+				comment = append(comment, words[1:]...)
+				continue
+			case len(words) > 1 && words[0] == "type":
+				owner = words[1]
+			}
+			for i, word := range words {
+				name, more := strings.CutSuffix(word, ",")
+				comments[owner+"."+name] = strings.Join(comment, " ")
+				if !more || i == len(words)-1 {
+					break
 				}
 			}
-			return true
-		})
+			comment = nil
+		}
 	}
 	return comments
 }
