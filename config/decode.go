@@ -62,8 +62,14 @@ func syntaxError(r *report, err error) {
 		r.problemAt(at, "", "not valid YAML: a value starts with * and is taken for an alias", "put such a value in quotes")
 		return
 	}
+	if strings.Contains(text, "unknown escape character") {
+		r.problemAt(at, "", "not valid YAML: "+text, escapeHint)
+		return
+	}
 	r.problemAt(at, "", "not valid YAML: "+text, "look at the indentation and the quotes on the lines around")
 }
+
+const escapeHint = `between double quotes \ begins an escape: put a path of Windows in single quotes, or write / in it`
 
 // decoder turns YAML nodes into values.
 type decoder struct {

@@ -123,6 +123,7 @@ func onlyCheckKnows() map[string]string {
 		"store-tls-files": otherFile, "store-topology": together, "store-url-and-more": together,
 		"store-url-database": names, "store-url-host": names, "store-url-query": names, "store-url-scheme": names,
 		"upstream-password": together, "upstream-two": together, "upstream-user": together,
+		"windows-line-end": otherFile,
 	}
 }
 

@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/words"
 )
 
@@ -66,6 +68,9 @@ func (s *sources) unreadable(path string, err error, hint string) {
 	usual := "name the file that is meant"
 	if errors.Is(err, fs.ErrNotExist) {
 		usual = "put it there, or " + usual
+	}
+	if strings.ContainsFunc(file.Name, unicode.IsControl) { // "C:\new" has a line end in it
+		usual, file.Name = escapeHint, shown.Printable(file.Name)
 	}
 	s.problem(path, file.Message(), cmp.Or(file.Hint, hint, usual))
 }

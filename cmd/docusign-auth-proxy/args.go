@@ -68,7 +68,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case words.Nearest(args[0], subcommands(cmd)) != "":
 		return unknownCommand(cmd, args[0])
 	case isFile && cmd.Flags().Lookup("config") != nil:
-		return fmt.Errorf("%q stands alone (did you mean --config %s?)", args[0], args[0])
+		return fmt.Errorf("%q stands alone (did you mean --config %s?)", args[0], words.Argument(args[0]))
 	}
 	return fmt.Errorf("%s takes no argument, and %q is one (%s --help lists its flags)", cmd.CommandPath(), args[0],
 		cmd.CommandPath())

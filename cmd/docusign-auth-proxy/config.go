@@ -33,7 +33,7 @@ func newConfigCheck() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, environment %s\nnext: docusign-auth-proxy run --config %s\n", path,
-				words.Count(len(cfg.Integrations), "integration", "integrations"), cfg.Environment, path)
+				words.Count(len(cfg.Integrations), "integration", "integrations"), cfg.Environment, words.Argument(path))
 			return nil
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/words"
 )
 
 func newHealth() *cobra.Command {
@@ -35,12 +36,12 @@ Exit code: 0 ready, 1 not ready, no answer, or no configuration file.`,
 			}
 			if fault != nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s is faulty, and a restart would fail: %v\nnext: docusign-auth-proxy config "+
-					"check --config %s\n", path, fault, path)
+					"check --config %s\n", path, fault, words.Argument(path))
 			}
 			answer, err := askReadyAt(cmd.Context(), listen)
 			if err != nil {
 				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run "+
-					"--config %s", err, path)
+					"--config %s", err, words.Argument(path))
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), answer)
 			return err

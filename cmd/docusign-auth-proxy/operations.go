@@ -83,7 +83,7 @@ func (o *operations) same() string {
 		{"admin-password-file", o.passwordFile}, {"admin-token-file", o.tokenFile},
 	} {
 		if f[1] != f[2] {
-			flags.WriteString(" --" + f[0] + " " + f[1])
+			flags.WriteString(" --" + f[0] + " " + words.Argument(f[1]))
 		}
 	}
 	return flags.String()

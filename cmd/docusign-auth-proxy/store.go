@@ -11,6 +11,7 @@ import (
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/storecopy"
+	"docusign-auth-proxy/internal/words"
 )
 
 func newStore() *cobra.Command {
@@ -115,7 +116,7 @@ more often a wrong address than a lost one.`,
 				rows = append(rows, fmt.Sprintf("%s\t%d", k.Kind, k.Added))
 			}
 			return o.tell(cmd, r, fmt.Sprintf("%s is filled; all replicas use it again\n\n%s\nnext: docusign-auth-proxy doctor --config %s",
-				r.Store, table(rows), o.config))
+				r.Store, table(rows), words.Argument(o.config)))
 		},
 	}
 	configFlag(cmd, &o.config)
@@ -136,7 +137,7 @@ func (o *operations) copied(r storecopy.Report, to string, whole bool) string {
 	if !whole {
 		return said + "next: mend what is told below and copy again; what was copied stays"
 	}
-	next := "docusign-auth-proxy doctor --config " + to
+	next := "docusign-auth-proxy doctor --config " + words.Argument(to)
 	if !storecopy.IsConfig(to) {
 		next = "write store: " + r.To + " into the configuration of the proxy that takes over"
 	}

@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -56,7 +57,7 @@ func Print(f Options) error {
 func load(path string) (*config.Config, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
-		return nil, withNext(err, "docusign-auth-proxy doctor --config "+path)
+		return nil, withNext(err, "docusign-auth-proxy doctor --config "+words.Argument(path))
 	}
 	return cfg, nil
 }
@@ -159,9 +160,10 @@ func (f Options) write(pages []Pages) error {
 			fmt.Fprintf(&b, "     %s\n       %s\n", p.User, p.Individual)
 		}
 	}
+	file := words.Argument(f.Config)
 	fmt.Fprintf(&b, "\nThe page shown after accepting does not matter: the consent is stored by then.\nnext: see it "+
 		"happen:  docusign-auth-proxy consent wait --config %s --integration %s --user %s\n      or prove it:    "+
-		"docusign-auth-proxy doctor --config %s\n", f.Config, pages[0].Integration, cmp.Or(f.User, pages[0].User), f.Config)
+		"docusign-auth-proxy doctor --config %s\n", file, pages[0].Integration, cmp.Or(f.User, pages[0].User), file)
 	_, err := io.WriteString(f.Out, b.String())
 	return err
 }

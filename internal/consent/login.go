@@ -15,6 +15,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -188,7 +189,7 @@ func (l *loginRun) keepForAll(ctx context.Context, got *oauth.Login, r *browserR
 	err := app.WithSharedState(ctx, l.cfg, func(s *store.Store) error { return l.put(s, r.UserID, got) })
 	if err != nil {
 		r.Text = "the login could not be kept: " + err.Error()
-		r.Next = "docusign-auth-proxy doctor --config " + l.Config + " tells more of the store; then run this again"
+		r.Next = "docusign-auth-proxy doctor --config " + words.Argument(l.Config) + " tells more of the store; then run this again"
 		return
 	}
 	l.kept(r, l.cfg.Store.Redis.Namespace)
@@ -208,6 +209,6 @@ func (l *loginRun) put(s *store.Store, userID string, got *oauth.Login) error {
 func (l *loginRun) kept(r *browserResult, in string) {
 	r.Good = true
 	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, in)
-	r.Next = "docusign-auth-proxy run --config " + l.Config +
+	r.Next = "docusign-auth-proxy run --config " + words.Argument(l.Config) +
 		" (it renews the login by itself; stopped for 30 days it would lapse)"
 }

@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -143,12 +144,12 @@ func (f *BrowserOptions) notOne(cfg *config.Config, grant integration.Grant, fou
 			strings.Join(names, "\n  "))
 	case len(other) > 0 && grant == integration.JWT:
 		return fmt.Errorf("integration %s has grant: authorization_code, for which consent is "+
-			"part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name, f.Config,
-			other[0].Username)
+			"part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name,
+			words.Argument(f.Config), other[0].Username)
 	case len(other) > 0:
 		return fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's "+
 			"consent\nnext: docusign-auth-proxy consent wait --config %s --user %s; or set grant: authorization_code",
-			other[0].in.Name, f.Config, other[0].Username)
+			other[0].in.Name, words.Argument(f.Config), other[0].Username)
 	case f.User == "":
 		return errors.New("no integration with mode: translate has a user\nnext: add users to the configuration")
 	}

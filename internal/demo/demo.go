@@ -179,7 +179,7 @@ func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) erro
 		return err
 	}
 	at := places{s.proxy.Address(call.DoorSidecar), s.proxy.AdminAddress(), s.proxy.Address(call.DoorHosts)}
-	p.print("staying", map[string]any{"Notes": notes, "Try": tryable{s.dir, at, s.sandbox.Addr()}})
+	p.print("staying", map[string]any{"Notes": notes, "Try": newTry(s.dir, at, s.sandbox.Addr())})
 	if p.err != nil {
 		return p.err
 	}

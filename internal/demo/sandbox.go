@@ -19,6 +19,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 )
 
 // SandboxCommand serves the stand-in for DocuSign with files for the proxy and for old programs.
@@ -152,13 +153,13 @@ func (c *SandboxCommand) explain(p *page, address string, written bool) error {
 		return err
 	}
 	cfg, problem := config.Load(c.path("proxy.yaml"))
-	try, resolved := tryable{Dir: absolute, DocuSign: address}, ""
+	try, resolved := newTry(absolute, places{}, address), ""
 	if problem == nil {
 		try.At = places{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts}
 		resolved = cfg.Egress.Resolve["account-d.docusign.com"]
 	}
 	p.print("sandbox", map[string]any{
-		"Path": c.path("proxy.yaml"), "Problem": problem, "Changed": !written, "Resolved": resolved, "Try": try,
+		"Path": c.path("proxy.yaml"), "Argument": words.Argument(c.path("proxy.yaml")), "Problem": problem, "Changed": !written, "Resolved": resolved, "Try": try,
 		"Dir": c.path(""), "Indent": strings.Repeat(" ", utf8.RuneCountInString(c.path(""))),
 	})
 	return p.err

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/words"
 )
 
 const (
@@ -139,9 +141,20 @@ func (c *SandboxCommand) fixtureConfig() fixture.Config {
 
 // tryable is what the commands to try need to know.
 type tryable struct {
-	Dir      string
+	Dir      string // as an argument of cd
 	At       places
 	DocuSign string
+	Curl     string
+}
+
+// newTry names curl.exe, since curl alone is another command of PowerShell. The one of Windows asks the authority of a
+// certificate what it has withdrawn, and this one is asked nowhere.
+func newTry(dir string, at places, address string) tryable {
+	curl := "curl"
+	if runtime.GOOS == "windows" {
+		curl = "curl.exe --ssl-no-revoke"
+	}
+	return tryable{words.Argument(dir), at, address, curl}
 }
 
 // writeTryFiles writes what the commands to try send, so that no password stands on a command line.

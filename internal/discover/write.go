@@ -66,8 +66,9 @@ func (d *discovery) write(o Options, doc document) error {
 	if o.AsJSON {
 		return nil
 	}
+	out := words.Argument(o.Out)
 	_, err = fmt.Fprintf(o.Stdout, "%s\nnext: docusign-auth-proxy doctor --config %s   (it checks the file and what "+
-		"DocuSign says to it)\n      docusign-auth-proxy run --config %s\n", summary.String(), o.Out, o.Out)
+		"DocuSign says to it)\n      docusign-auth-proxy run --config %s\n", summary.String(), out, out)
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 )
 
 // Options say what the doctor looks at and how it tells of it.
@@ -145,8 +146,8 @@ func (c *run) skip(check, subject, found, because string) {
 }
 
 // call is a command line of this program with the configuration at hand.
-func (c *run) call(words string) string {
-	return "docusign-auth-proxy " + words + " --config " + c.Config
+func (c *run) call(command string) string {
+	return "docusign-auth-proxy " + command + " --config " + words.Argument(c.Config)
 }
 
 // secretsOf lists what must not stand in any output, whatever DocuSign or a proxy on the way repeats.

@@ -120,7 +120,7 @@ func (r *Report) Summary() string {
 	if r.Count(Warn)+r.Count(Fail) > 1 {
 		out += " Others may go away with it; run the doctor again then."
 	}
-	return out + "\nFor support: docusign-auth-proxy doctor --config " + r.Config + " --ticket\n"
+	return out + "\nFor support: docusign-auth-proxy doctor --config " + words.Argument(r.Config) + " --ticket\n"
 }
 
 // Ticket is a text for a support ticket.

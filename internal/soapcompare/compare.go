@@ -93,7 +93,7 @@ type comparison struct {
 
 func (c *comparison) run(ctx context.Context, since time.Time) error {
 	if err := c.find(ctx, since); err != nil {
-		return cannotRun(c.o.Options, err.Error(), "docusign-auth-proxy doctor --config "+c.o.Config)
+		return cannotRun(c.o.Options, err.Error(), "docusign-auth-proxy doctor --config "+words.Argument(c.o.Config))
 	}
 	for _, op := range operations(c.subject, since) {
 		if len(c.o.Operations) > 0 && !slices.Contains(c.o.Operations, op.operation) {
@@ -105,7 +105,7 @@ func (c *comparison) run(ctx context.Context, since time.Time) error {
 		}
 		if err := c.compare(ctx, op); err != nil {
 			return cannotRun(c.o.Options, op.operation+": "+err.Error(),
-				"docusign-auth-proxy doctor --config "+c.o.Config)
+				"docusign-auth-proxy doctor --config "+words.Argument(c.o.Config))
 		}
 	}
 	return c.conclude()
@@ -212,6 +212,6 @@ func (c *comparison) conclude() error {
 		return app.ExitError{Code: codeDifferent}
 	}
 	_, err := fmt.Fprintf(c.o.Out, "next: docusign-auth-proxy soap test-envelope --config %s --to YOUR-ADDRESS\n",
-		c.o.Config)
+		words.Argument(c.o.Config))
 	return err
 }

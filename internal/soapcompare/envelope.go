@@ -119,7 +119,7 @@ func (o EnvelopeOptions) makeBoth(ctx context.Context, p *pair, account string) 
 			err = m.read(ctx, p, account)
 		}
 		if err != nil {
-			return cannotRun(o.Options, w.name+": "+err.Error(), "docusign-auth-proxy doctor --config "+o.Config)
+			return cannotRun(o.Options, w.name+": "+err.Error(), "docusign-auth-proxy doctor --config "+words.Argument(o.Config))
 		}
 		both = append(both, m)
 	}

@@ -22,6 +22,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -90,7 +91,7 @@ func bothWays(ctx context.Context, o Options, do func(p *pair, account string) e
 func open(ctx context.Context, o Options) (*pair, error) {
 	cfg, err := config.Load(o.Config)
 	if err != nil {
-		return nil, cannotRun(o, err.Error(), "docusign-auth-proxy config check --config "+o.Config)
+		return nil, cannotRun(o, err.Error(), "docusign-auth-proxy config check --config "+words.Argument(o.Config))
 	}
 	in, user := choose(cfg, o)
 	if user == nil {
@@ -103,7 +104,7 @@ func open(ctx context.Context, o Options) (*pair, error) {
 		integration.AppPassword: &p.soap, integration.OverREST: &p.rest,
 	} {
 		if *way, err = start(ctx, o, p.caller, soap); err != nil {
-			err = cannotRun(o, err.Error(), "docusign-auth-proxy config check --config "+o.Config)
+			err = cannotRun(o, err.Error(), "docusign-auth-proxy config check --config "+words.Argument(o.Config))
 			return nil, errors.Join(err, p.close())
 		}
 	}
@@ -216,12 +217,12 @@ func (p *pair) logIn(ctx context.Context, o Options) (account string, err error)
 	for _, w := range []*way{p.soap, p.rest} {
 		answer, err := w.call(ctx, login())
 		if err != nil {
-			return "", cannotRun(o, w.name+": "+err.Error(), "docusign-auth-proxy doctor --config "+o.Config)
+			return "", cannotRun(o, w.name+": "+err.Error(), "docusign-auth-proxy doctor --config "+words.Argument(o.Config))
 		}
 		if answer.value("Success") != "true" {
 			said := cmp.Or(answer.value("AuthenticationMessage"), answer.value("ErrorCode"), answer.value("faultstring"))
 			return "", cannotRun(o, w.name+": the log-in was refused: "+said,
-				"docusign-auth-proxy doctor --config "+o.Config)
+				"docusign-auth-proxy doctor --config "+words.Argument(o.Config))
 		}
 		account = cmp.Or(account, answer.value("AccountID"))
 	}

@@ -86,6 +86,25 @@ func OfFile(name string, err error, absent string) *FileError {
 	return &FileError{name, "cannot be read: " + reason.Error(), "", err}
 }
 
+// Argument is a path as one argument of a command to be pasted, for the shells of this machine.
+func Argument(path string) string { return argument(path, runtime.GOOS == "windows") }
+
+func argument(path string, windows bool) string {
+	plain := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-"
+	if windows {
+		plain += `\`
+	}
+	switch {
+	case path != "" && strings.Trim(path, plain) == "":
+		return path
+	case !windows:
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	case strings.HasSuffix(path, `\`):
+		path += `\` // a single one would take the quote into the argument
+	}
+	return `"` + path + `"`
+}
+
 // AsAdministrator ends the sentence "run the command".
 func AsAdministrator() string {
 	if runtime.GOOS == "windows" {

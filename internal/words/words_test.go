@@ -86,3 +86,18 @@ func TestAFileThatCannotBeReadIsToldOnOneLine(t *testing.T) {
 		})
 	}
 }
+
+func TestAPathAsAnArgument(t *testing.T) {
+	for _, tt := range []struct{ name, path, unix, windows string }{
+		{"a plain one", "proxy.yaml", "proxy.yaml", "proxy.yaml"},
+		{"one of Windows", `C:\ProgramData\proxy.yaml`, `'C:\ProgramData\proxy.yaml'`, `C:\ProgramData\proxy.yaml`},
+		{"one with a blank", `C:\Program Files\a.yaml`, `'C:\Program Files\a.yaml'`, `"C:\Program Files\a.yaml"`},
+		{"a folder that ends with a backslash", `C:\my folder\`, `'C:\my folder\'`, `"C:\my folder\\"`},
+		{"one with a quote", "it's", `'it'\''s'`, `"it's"`},
+		{"nothing", "", "''", `""`},
+	} {
+		if unix, windows := argument(tt.path, false), argument(tt.path, true); unix != tt.unix || windows != tt.windows {
+			t.Errorf("%s: %s and %s, want %s and %s", tt.name, unix, windows, tt.unix, tt.windows)
+		}
+	}
+}
