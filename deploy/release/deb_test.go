@@ -21,7 +21,7 @@ import (
 func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 	m := newMachine(t)
 	after := theRelease(t)
-	before := after.before(t)
+	before := theVersionBefore(t)
 	install := func(f fixture, from string) string {
 		t.Helper()
 		copyFile(t, f.packageOf(t, "deb"), filepath.Join(m.root, from))

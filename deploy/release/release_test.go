@@ -36,7 +36,7 @@ var made = sync.OnceValues(func() (fixture, error) {
 	}
 	r := release{source: src, out: os.Getenv(madeBefore), maintainer: publisher}
 	if r.out == "" {
-		r.out = scratch
+		r.out = filepath.Join(scratch, "dist")
 		if err := r.make(ctx, ""); err != nil {
 			return fixture{}, err
 		}
@@ -71,14 +71,23 @@ func theRelease(t *testing.T) fixture {
 }
 
 // before is a version that is older than every other, of the same files but for its configuration.
-func (f fixture) before(t *testing.T) fixture {
-	t.Helper()
-	f.version, f.out = "0.0.0-1", t.TempDir()
-	if err := f.build(t.Context(), f.here); err != nil {
-		t.Fatal(err)
+var before = sync.OnceValues(func() (fixture, error) {
+	f, err := made()
+	if err != nil {
+		return fixture{}, err
 	}
+	f.version, f.out = "0.0.0-1", filepath.Join(scratch, "before")
 	f.docs = maps.Clone(f.docs)
 	const config = "deploy/systemd/config.yaml"
 	f.docs[config] = append(bytes.Clone(f.docs[config]), "# as the version before has it\n"...)
+	return f, f.build(context.Background(), f.here)
+})
+
+func theVersionBefore(t *testing.T) fixture {
+	t.Helper()
+	f, err := before()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return f
 }

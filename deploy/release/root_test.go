@@ -139,7 +139,7 @@ func tool(t *testing.T, program string, args ...string) string {
 	return string(out)
 }
 
-// command runs a program in the machine as root.
+// command is a program of the machine, run as root. Its path is absolute, so that it is not looked for here.
 func (m machine) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/"
@@ -148,21 +148,13 @@ func (m machine) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (m machine) try(program string, args ...string) (string, error) {
-	cmd := m.command(program, args...)
-	cmd.Path = program // in the machine, not here
-	cmd.Err = nil
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
 func (m machine) run(program string, args ...string) string {
 	m.Helper()
-	out, err := m.try(program, args...)
+	out, err := m.command(program, args...).CombinedOutput()
 	if err != nil {
 		m.Fatalf("%s %v: %v\n%s", program, args, err, out)
 	}
-	return out
+	return string(out)
 }
 
 func (m machine) mkdir(path string, mode fs.FileMode) {

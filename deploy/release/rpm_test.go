@@ -35,7 +35,7 @@ func TestAnRPMFromInstallationToRemoval(t *testing.T) {
 	needTool(t, "rpm")
 	m := newMachine(t)
 	after := theRelease(t)
-	before := after.before(t)
+	before := theVersionBefore(t)
 	rpm := func(args ...string) string {
 		t.Helper()
 		return tool(t, "rpm", append([]string{"--root", m.root, "--nodeps", "--define", "_dbpath /var/lib/rpm"}, args...)...)

@@ -40,7 +40,7 @@ warn_of_others() {
   other=/etc/systemd/system/$unit
   if [ -f $other ] && [ ! -L $other ]; then
     say "$other hides the unit of this package."
-    say "next: take it away, and what it starts, such as /usr/local/bin/$name; then: systemctl daemon-reload"
+    say "next: $program service install, which takes it away; then: systemctl restart $name"
   fi
 }
 
