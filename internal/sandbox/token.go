@@ -32,6 +32,12 @@ func (s *Sandbox) Revoke(key, userID string) {
 	s.refresh.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) && strings.EqualFold(g.key, key) })
 }
 
+// KeepLogin makes a refresh token good that another sandbox gave.
+func (s *Sandbox) KeepLogin(key, userID, refreshToken string) {
+	s.refresh.put(refreshToken, grant{key: key, user: userID, scopes: []string{"signature", "extended"},
+		expires: s.now().Add(refreshLife)})
+}
+
 // bearer finds the grant behind the access token of a request. Anything but one "Bearer <token>" is refused.
 func (r request) bearer() (grant, *apiError) {
 	values := r.Header["Authorization"]

@@ -79,7 +79,7 @@ func (r *Rig) ListWith(t *testing.T, credential string) int {
 }
 
 // IssuedToAnna is everything that anna's password can have vouched for.
-type IssuedToAnna struct{ Token, Password, byIssued, Behalf, Bobs string }
+type IssuedToAnna struct{ Token, Password, ByIssued, Behalf, Bobs string }
 
 // IssueAll gets everything that the proxy issues for anna.
 func (r *Rig) IssueAll(t *testing.T, password string) IssuedToAnna {
@@ -89,9 +89,9 @@ func (r *Rig) IssueAll(t *testing.T, password string) IssuedToAnna {
 		Password: r.APIPassword(t, password),
 		Bobs:     r.LegacyLogin(t, "bob@example.com", "bob-legacy-2", sandbox.GUIDKey),
 	}
-	all.byIssued = r.LegacyLogin(t, "anna@example.com", all.Password, sandbox.GUIDKey)
+	all.ByIssued = r.LegacyLogin(t, "anna@example.com", all.Password, sandbox.GUIDKey)
 	form := "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=bob%40example.com"
-	all.Behalf = AccessToken(t, r.Do(nil, TokenRequest(t, r.Sidecar(), form, "Authorization", "bearer "+all.byIssued)))
+	all.Behalf = AccessToken(t, r.Do(nil, TokenRequest(t, r.Sidecar(), form, "Authorization", "bearer "+all.ByIssued)))
 	return all
 }
 
@@ -101,7 +101,7 @@ func (r *Rig) CheckIssued(t *testing.T, all IssuedToAnna, want int) {
 	for name, got := range map[string]int{
 		"a token":                           r.WithToken(t, all.Token).Status,
 		"an API password":                   r.ListWith(t, AnnaWith(all.Password)),
-		"a token got with the API password": r.WithToken(t, all.byIssued).Status,
+		"a token got with the API password": r.WithToken(t, all.ByIssued).Status,
 		"a token for somebody else, got with that token": r.WithToken(t, all.Behalf).Status,
 		"the API password in a body, for another API one": r.Do(
 			nil, TokenRequest(t, r.Sidecar(), TokenForm("anna@example.com", all.Password, sandbox.GUIDKey)),
