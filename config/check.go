@@ -25,6 +25,10 @@ func check(s *sources, c *Config) {
 		c.Admin.Redirect, _ = url.Parse(c.Admin.RedirectURI) // of its format
 	}
 	checkStore(s, c)
+	if c.Log.File != "" {
+		c.Log.File = s.resolvePath(c.Log.File)
+		checkDirectory(s, "log.file", filepath.Dir(c.Log.File))
+	}
 	checkIntegrations(s, c)
 }
 

@@ -127,6 +127,7 @@ func TestEverythingIsRead(t *testing.T) {
 		{"a bound is a size", in.SOAPREST.SpoolMax, Size(64 << 20)},
 		{"a way of SOAP that is written is somebody's choice", in.SOAPUnset, false},
 		{"a path is relative to the file", c.Store.File, filepath.Join("state", "proxy.db")},
+		{"so is the log", c.Log.File, filepath.Join("state", "proxy.log")},
 		{"every file that was read is known", c.Files,
 			[]string{
 				"ca-key.pem", "ca.pem", "key.pem", "keys/new.pem", "password.txt", "proxy.yml", "windows.txt",

@@ -86,7 +86,7 @@ type Config struct {
 	// The name of a file, or a section. Danger: without a store a program that kept a token must log in again after each
 	// restart.
 	Store Store `yaml:"store"`
-	// The log, on standard error.
+	// The log, on standard error or in a file.
 	Log Log `yaml:"log"`
 	// The operations listener: metrics, health, status page, reload.
 	Admin Admin `yaml:"admin"`
@@ -391,6 +391,15 @@ type Log struct {
 	Level string `yaml:"level" enum:"debug|info|warn|error" default:"info"`
 	// json for machines, text for eyes.
 	Format string `yaml:"format" enum:"json|text" default:"json"`
+	// File that the log is added to, in place of standard error. The proxy makes it for its own account, begins a new one
+	// when it is full, and does so too when another program has renamed or removed it. Danger: lines have names of users.
+	File string `yaml:"file" default:""`
+	// How large the file may become. Then it is renamed to NAME-TIME-size, and a new one is begun.
+	MaxSize Size `yaml:"max_size" default:"100MiB" min:"1MiB" max:"1024GiB"`
+	// How many renamed files are kept, the newest. 0 keeps all.
+	MaxFiles int `yaml:"max_files" default:"10" min:"0" max:"100000"`
+	// How long renamed files are kept, in whole days: 720h is 30. Looked at when a new file is begun. 0s is for ever.
+	MaxAge time.Duration `yaml:"max_age" default:"0s" min:"0s" max:"87600h"`
 }
 
 // Admin holds the settings of the operations listener.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -11,7 +10,6 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
-	"docusign-auth-proxy/internal/files"
 )
 
 func newRun() *cobra.Command {
@@ -50,20 +48,10 @@ func (r *proxyRun) until(ctx context.Context) error {
 	if err == nil {
 		log = cfg.Log
 	}
-	var out io.Writer = os.Stderr
-	file := ""
 	if r.file != nil {
-		file = r.file(log)
+		log.File = r.file(log)
 	}
-	if file != "" {
-		f, err := files.Open(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		out = f
-	}
-	return app.RunLogged(out, log, func(log *slog.Logger, h app.Hooks) error {
+	return app.RunLogged(os.Stderr, log, r.also, func(log *slog.Logger, h app.Hooks) error {
 		r.fault = err
 		if err == nil {
 			r.fault = r.serve(ctx, holder, log, h)

@@ -8,6 +8,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/store"
 )
 
@@ -47,6 +48,9 @@ func Preflight(cfg *config.Config) config.Problems {
 	}
 	if err := store.Check(cfg.Store.File); !goesWithoutStore(cfg, err) {
 		add("store", err, "if this is not the proxy's file, name another one with store")
+	}
+	if cfg.Log.File != "" {
+		add("log.file", accesslog.CheckFile(cfg.Log.File), "let the account that the proxy runs as write there")
 	}
 	a, err := assemble(cfg, deps{store: store.Memory()}, nil)
 	add("", err, "")

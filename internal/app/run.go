@@ -27,11 +27,16 @@ type ExitError struct{ Code int }
 
 func (e ExitError) Error() string { return fmt.Sprintf("exit %d", e.Code) }
 
-// RunLogged gives f a log that is written to out in the background. It writes f's error there too, after the log's last
+// RunLogged gives f a log that is written in the background: to the file that cfg names, else to out. Lines of level
+// error go to also as well, unless it is nil; those of calls do not. It writes f's error to the log too, after its last
 // line: nobody may read out, and what is written past the log would wait for ever.
-func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error) error {
+func RunLogged(out io.Writer, cfg config.Log, also slog.Handler, f func(*slog.Logger, Hooks) error) error {
 	signal.Ignore(syscall.SIGPIPE) // else a closed standard error ends the process with the next line
-	w := accesslog.NewWriter(out)
+	w, end, err := logWriter(out, cfg)
+	if err != nil {
+		return err
+	}
+	defer end()
 	handler, err := accesslog.NewHandler(w, cfg.Format, cfg.Level)
 	if err != nil {
 		return err
@@ -40,19 +45,49 @@ func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error)
 	if err != nil {
 		return err
 	}
-	w.Note = func(dropped uint64) []byte {
-		var line bytes.Buffer
-		if h, err := accesslog.NewHandler(&line, cfg.Format, cfg.Level); err == nil {
-			advised(slog.New(h), cause.LogStuck).Error("log lines dropped", "lines", dropped)
-		}
-		return line.Bytes()
+	log, failed := slog.New(handler), slog.New(slog.DiscardHandler)
+	if also != nil {
+		aside, end := accesslog.Aside(also)
+		defer end()
+		log, failed = slog.New(slog.NewMultiHandler(handler, aside)), slog.New(aside)
 	}
-	if err = f(slog.New(handler), Hooks{requests: calls, logWriter: w}); err != nil {
+	if err = f(log, Hooks{requests: calls, logWriter: w}); err != nil {
 		fmt.Fprintln(w, "docusign-auth-proxy:", err)
-		err = ExitError{Code: 1}
+		failed.Error(err.Error())
+		if cfg.File == "" {
+			err = ExitError{Code: 1}
+		}
 	}
 	_ = w.Flush() // nobody is left to tell
 	return err
+}
+
+// logWriter opens what the log is written to. end is called after the last line.
+func logWriter(out io.Writer, cfg config.Log) (w *accesslog.Writer, end func(), err error) {
+	line := func(text string, args ...any) []byte {
+		var b bytes.Buffer
+		if h, err := accesslog.NewHandler(&b, cfg.Format, cfg.Level); err == nil {
+			advised(slog.New(h), cause.LogStuck).Error(text, args...)
+		}
+		return b.Bytes()
+	}
+	note := func(dropped uint64) []byte { return line("log lines dropped", "lines", dropped) }
+	if cfg.File == "" {
+		w := accesslog.NewWriter(out)
+		w.Note = note
+		return w, func() {}, nil
+	}
+	file := &accesslog.File{Path: cfg.File, MaxSize: int64(cfg.MaxSize), MaxFiles: cfg.MaxFiles, MaxAge: cfg.MaxAge,
+		Unrotated: func(err error) []byte {
+			return line("the log file could not be renamed, and grows", "error", err)
+		}}
+	if err := file.Open(); err != nil {
+		return nil, nil, fmt.Errorf("log.file: %w", err)
+	}
+	fmt.Fprintln(out, "docusign-auth-proxy: the log is written to", cfg.File)
+	w = accesslog.NewWriter(file)
+	w.Note, w.Behind = note, "the disk of "+cfg.File
+	return w, func() { _ = file.Close() }, nil
 }
 
 // Run serves until ctx ends, then stops in the opposite order of starting.

@@ -118,7 +118,8 @@ func conditions() map[ID]Entry {
 			"see what they are: docusign-auth-proxy soap journal --config {config}. A message that comes again is looked up " +
 				"first", "docusigncreationunresolved", "DocuSignCreationUnresolved", ""},
 		LogStuck: {"log_stuck", "the log is not read, or cannot be written", Ticket,
-			"look at the program behind standard error and at its disk", "the-log-is-not-read", "DocuSignLogStuck", ""},
+			"look at the program behind standard error and at its disk; with log.file at the disk of that file, and for " +
+				"programs that have it open", "the-log-is-not-read", "DocuSignLogStuck", ""},
 		NeverSeen: {"never_seen", "no call of {integration} ever came", Note,
 			"check that the program's proxy setting or base URL points here, and that {key} is the key it sends",
 			"who-is-still-on-legacy", "", ""},

@@ -160,7 +160,7 @@ func flagErrors(o Options, err error) error {
 
 // watchCalls runs the proxy until the time is over or Ctrl-C.
 func watchCalls(ctx context.Context, o Options, holder *config.Holder, found *discovery) error {
-	return app.RunLogged(o.Stderr, config.Log{Level: "warn", Format: "text"},
+	return app.RunLogged(o.Stderr, config.Log{Level: "warn", Format: "text"}, nil,
 		func(log *slog.Logger, h app.Hooks) error {
 			h.OnUnknown, h.Recorder = found.credential, found
 			if found.pin {

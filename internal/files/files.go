@@ -80,6 +80,10 @@ func Closing(path string) string {
 // Windows alone: elsewhere owner and group say that.
 func Grant(path, account string, change bool) error { return grant(path, account, change) }
 
+// Writable tells whether this process may write to the file at path, or make files in the folder at path. Nothing is
+// changed.
+func Writable(path string) error { return writable(path) }
+
 // Read reads a file of at most limit bytes, in whole MB.
 func Read(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)

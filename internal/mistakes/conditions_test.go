@@ -93,7 +93,7 @@ func TestThePageTellsOfALogThatCannotBeWritten(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	started, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- app.RunLogged(full{}, cfg.Log, func(log *slog.Logger, h app.Hooks) error {
+		ended <- app.RunLogged(full{}, cfg.Log, nil, func(log *slog.Logger, h app.Hooks) error {
 			program, err := app.New(holder, log, h)
 			if err != nil {
 				return err

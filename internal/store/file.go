@@ -73,7 +73,7 @@ func Check(path string) (err error) {
 		return err
 	}
 	defer wrap(&err, "open store "+path)
-	if err := writable(filepath.Dir(path)); err != nil {
+	if err := files.Writable(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("its directory cannot be written to: %w", err)
 	}
 	if info, err := os.Stat(path); missing || err == nil && info.Size() == 0 {
@@ -92,7 +92,7 @@ func Check(path string) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return writable(path)
+	return files.Writable(path)
 }
 
 // private refuses a file that everybody on the machine may touch, and reports whether there is none yet.

@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,8 @@ type Writer struct {
 	// Note makes the line that tells how many lines were dropped; nil = none is written. It must not write to the
 	// Writer.
 	Note func(dropped uint64) []byte
+	// Behind is what an operator looks at when nothing is taken; "" = what reads standard error.
+	Behind string
 
 	out io.Writer
 
@@ -215,8 +218,8 @@ func (w *Writer) Trouble() error {
 	case w.err != nil:
 		return fmt.Errorf("the log cannot be written, and %s: %w", dropped, w.err)
 	case stuck >= logPatience:
-		return fmt.Errorf("nobody has read the log for %s, and %s: look at the program that reads standard error",
-			stuck.Round(time.Second), dropped)
+		return fmt.Errorf("nobody has read the log for %s, and %s: look at %s", stuck.Round(time.Second), dropped,
+			cmp.Or(w.Behind, "the program that reads standard error"))
 	}
 	return nil
 }
