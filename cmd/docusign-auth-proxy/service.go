@@ -187,11 +187,11 @@ func needs(spec *service.Spec, cfg *config.Config) {
 }
 
 // logFile is where the service writes its log; "" = to standard error, which the machine keeps.
-func logFile(_ config.Log, path string) string {
-	if service.LogNeedsFile {
+func logFile(log config.Log, path string) string {
+	if service.LogNeedsFile && log.File == "" {
 		return filepath.Join(filepath.Dir(path), "log", "proxy.log")
 	}
-	return ""
+	return log.File
 }
 
 func newServiceUninstall() *cobra.Command {
