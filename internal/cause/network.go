@@ -31,7 +31,7 @@ func network() map[ID]Entry {
 		NoRoute: step("this machine has no route to {address} for {host}",
 			"look at this machine's network and its default route, or set upstream.proxy"),
 		LocalFirewall: step("this machine forbids the connection to {address} for {host}",
-			"let docusign-auth-proxy out to port 443 in the firewall and the security software of this machine (on Windows: "+
+			"let the proxy out to port 443 in the firewall and the security software of this machine (on Windows: "+
 				"deploy/windows/README.md, The firewall), or set upstream.proxy"),
 		ConnectTimeout: step("{address} does not answer the connection for {host}",
 			"a firewall drops it: open port 443 to {host}, or set upstream.proxy to the company's proxy"),

@@ -50,6 +50,8 @@ func (a aside) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-func (a aside) WithAttrs(attrs []slog.Attr) slog.Handler { return aside{a.Handler.WithAttrs(attrs), a.queue} }
+func (a aside) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return aside{a.Handler.WithAttrs(attrs), a.queue}
+}
 
 func (a aside) WithGroup(name string) slog.Handler { return aside{a.Handler.WithGroup(name), a.queue} }

@@ -233,4 +233,3 @@ func TestWhereNoLogCanBeWritten(t *testing.T) {
 		t.Errorf("a folder in which nothing can be renamed: %v", err)
 	}
 }
-
