@@ -2,6 +2,7 @@ package main
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -15,8 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,7 +45,7 @@ func versionsBefore(t *testing.T) []string {
 func TestWhatPeopleSeeOfAVersionBeforeIsStillThere(t *testing.T) {
 	now := promised()
 	for _, folder := range versionsBefore(t) {
-		for _, name := range strings.Fields(fileText(t, filepath.Join(folder, "names.txt"))) {
+		for name := range strings.FieldsSeq(fileText(t, filepath.Join(folder, "names.txt"))) {
 			if !slices.Contains(now, name) {
 				t.Errorf("%s had %s, and it is gone", filepath.Base(folder), name)
 			}
@@ -139,8 +138,9 @@ func takenOver(t *testing.T, folder string) (*rig, left) {
 			return errors.Join(err, os.MkdirAll(name, 0o700))
 		}
 		text := strings.ReplaceAll(fileText(t, path), then.Sandbox, sb.Addr())
-		if strings.HasSuffix(name, ".gz") {
-			name, text = strings.TrimSuffix(name, ".gz"), unpacked(t, text)
+		name, isPacked := strings.CutSuffix(name, ".gz")
+		if isPacked {
+			text = unpacked(t, text)
 		}
 		return os.WriteFile(name, []byte(text), 0o600)
 	})

@@ -62,7 +62,7 @@ func TestWhereTheLogGoes(t *testing.T) {
 				t.Errorf("the log has %q", log)
 			}
 			if got := also.String(); strings.Contains(got, "well") || !strings.Contains(got, "msg=wrong") ||
-				c.fails != strings.Contains(got, `msg="port taken"`) {
+				c.fails != strings.Contains(got, `error="port taken"`) {
 				t.Errorf("beside it: %q", got)
 			}
 		})

@@ -53,7 +53,7 @@ func RunLogged(out io.Writer, cfg config.Log, also slog.Handler, f func(*slog.Lo
 	}
 	if err = f(log, Hooks{requests: calls, logWriter: w}); err != nil {
 		fmt.Fprintln(w, "docusign-auth-proxy:", err)
-		failed.Error(err.Error())
+		failed.Error("the proxy ended", "error", err)
 		if cfg.File == "" {
 			err = ExitError{Code: 1}
 		}
@@ -64,14 +64,16 @@ func RunLogged(out io.Writer, cfg config.Log, also slog.Handler, f func(*slog.Lo
 
 // logWriter opens what the log is written to. end is called after the last line.
 func logWriter(out io.Writer, cfg config.Log) (w *accesslog.Writer, end func(), err error) {
-	line := func(text string, args ...any) []byte {
+	line := func(tell func(*slog.Logger)) []byte {
 		var b bytes.Buffer
 		if h, err := accesslog.NewHandler(&b, cfg.Format, cfg.Level); err == nil {
-			advised(slog.New(h), cause.LogStuck).Error(text, args...)
+			tell(advised(slog.New(h), cause.LogStuck))
 		}
 		return b.Bytes()
 	}
-	note := func(dropped uint64) []byte { return line("log lines dropped", "lines", dropped) }
+	note := func(dropped uint64) []byte {
+		return line(func(l *slog.Logger) { l.Error("log lines dropped", "lines", dropped) })
+	}
 	if cfg.File == "" {
 		w := accesslog.NewWriter(out)
 		w.Note = note
@@ -79,7 +81,7 @@ func logWriter(out io.Writer, cfg config.Log) (w *accesslog.Writer, end func(), 
 	}
 	file := &accesslog.File{Path: cfg.File, MaxSize: int64(cfg.MaxSize), MaxFiles: cfg.MaxFiles, MaxAge: cfg.MaxAge,
 		Unrotated: func(err error) []byte {
-			return line("the log file could not be renamed, and grows", "error", err)
+			return line(func(l *slog.Logger) { l.Error("the log file could not be renamed, and grows", "error", err) })
 		}}
 	if err := file.Open(); err != nil {
 		return nil, nil, fmt.Errorf("log.file: %w", err)
