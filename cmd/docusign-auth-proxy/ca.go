@@ -139,8 +139,8 @@ func newCATrust(m *ca.Machine, root string) *cobra.Command {
 		Long: `Without --install it changes nothing: it prints the lines for each platform and language. The lines name the certificate's file on this
 machine; for another one, copy the file (never the key) there and name its place with --as.
 
---install and --uninstall work on the system's store of Debian, Ubuntu, Alpine, RHEL, Fedora and SUSE, or on a Java keystore; they say what they
-will do and ask first. --check exits with 0 if the store trusts the CA, and with 1 if not.`,
+--install and --uninstall work on the system's store of Debian, Ubuntu, Alpine, RHEL, Fedora, SUSE and Windows (that of the machine, as
+administrator), or on a Java keystore; they say what they will do and ask first. --check exits with 0 if the store trusts the CA, and with 1 if not.`,
 		Example: `  docusign-auth-proxy ca trust --cert ca.pem
   docusign-auth-proxy ca trust --cert ca.pem --for java,windows --as /opt/erp/ca.pem
   docusign-auth-proxy ca trust --cert ca.pem --install --yes
@@ -150,7 +150,7 @@ will do and ask first. --check exits with 0 if the store trusts the CA, and with
 	}
 	certFlags(cmd, &o.Source)
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Only, "for", nil, "print the lines for these `PLATFORMS` alone: java, windows, debian, "+
+	f.StringSliceVar(&o.Only, "for", nil, "print the lines for these `PLATFORMS` alone: java, windows, dotnet, debian, "+
 		"python, …")
 	f.StringVar(&o.As, "as", "", "`PATH` of the certificate on the machine where the lines are pasted")
 	f.BoolVar(&o.Install, "install", false, "put the CA into the store")

@@ -90,7 +90,8 @@ func (c *run) trustOf(in *config.Interception, roots *x509.CertPool) Finding {
 		f.Status, f.Found = Warn, "this machine's own store does not trust the CA"
 		f.Why = "a program on this machine that uses the system's store refuses the proxy's certificates; a program with a " +
 			"store of its own, on another machine, or with the proxy as its base URL over http, does not care"
-		f.Next = c.call("ca trust") + " tells the lines for this machine and for Java, Python, Node.js, PHP and others"
+		f.Next = "run " + c.call("ca trust --install") + " " + words.AsAdministrator() + "; " + c.call("ca trust") +
+			" tells the lines for Java, .NET, Python, Node.js, PHP and others"
 	}
 	return f
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 // Recipe is what to paste on one kind of machine or into one kind of program.
@@ -75,33 +77,30 @@ func parseRecipe(section string, fill *strings.Replacer) Recipe {
 }
 
 func placeholders(c *x509.Certificate, path string) *strings.Replacer {
-	file := path[strings.LastIndexAny(path, `/\`)+1:]
-	windows := path
-	if !strings.Contains(path, `\`) {
-		windows = file // it was copied there
-	}
-	if strings.ContainsAny(windows, " &()^;,") {
-		windows = `"` + windows + `"`
+	file, windows := path[strings.LastIndexAny(path, `/\`)+1:], path
+	onWindows := strings.Contains(path, `\`)
+	own, set, to := words.QuotePOSIX(path), "export ", "="
+	posix := path
+	if onWindows {
+		own, set, to = words.QuoteWindows(path), "setx /M ", " "
+		posix = file // it was copied there
+	} else {
+		windows = file
 	}
 	return strings.NewReplacer(
 		"{{path}}", path,
 		"{{file}}", file,
-		"{{shell path}}", Quote(path),
+		"{{shell path}}", words.QuotePOSIX(posix),
 		"{{source path}}", literal(path),
-		"{{windows path}}", windows,
-		"{{node program}}", Quote("require('https').globalAgent.options.ca = "+
+		"{{windows path}}", words.QuoteWindows(windows),
+		"{{own path}}", own, // quoted for the system that path is of; set and to make a variable of its environment
+		"{{set}}", set,
+		"{{to}}", to,
+		"{{node program}}", words.QuotePOSIX("require('https').globalAgent.options.ca = "+
 			"[require('fs').readFileSync("+literal(path)+")];"),
 		"{{name}}", Name(c),
 		"{{thumbprint}}", strings.ReplaceAll(SHA1(c), ":", ""),
 	)
-}
-
-// Quote quotes a word for a POSIX shell where it needs that.
-func Quote(s string) string {
-	if s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // literal quotes a string for PHP and JavaScript source.

@@ -106,6 +106,10 @@ func TestRecipesOfAnAwkwardPath(t *testing.T) {
 	if !strings.Contains(windows, `certutil -addstore -f Root "C:\Program Files\erp\ca.pem"`) {
 		t.Error(windows)
 	}
+	python := text(t, `C:\Program Files\erp\ca.pem`, "python")
+	if !strings.Contains(python, `setx /M REQUESTS_CA_BUNDLE "C:\Program Files\erp\ca.pem"`) || strings.Contains(python, "{{") {
+		t.Error(python)
+	}
 }
 
 func TestOnly(t *testing.T) {
@@ -118,11 +122,11 @@ func TestOnly(t *testing.T) {
 		{"several, in the guide's order, each once", []string{"python", "java", "Java"}, "java python"},
 		{
 			"other names of the same thing", []string{".NET", "ubuntu", "keytool", " lwp", "fedora", "darwin"},
-			"debian rhel windows macos java perl",
+			"debian rhel dotnet macos java perl",
 		},
 		{
 			"an unknown word names the choice", []string{"cobol"},
-			`nothing is known about "cobol": choose from debian, rhel, alpine, suse, windows, macos, java, python, node, php, ` +
+			`nothing is known about "cobol": choose from debian, rhel, alpine, suse, windows, dotnet, winhttp, macos, java, python, node, php, ` +
 				`perl, ruby, curl, mono, oracle`,
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -75,34 +76,52 @@ func OfFile(name string, err error, absent string) *FileError {
 	reason := err
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		reason = inner.Err
+		if st, err := os.Stat(inner.Path); err == nil && st.IsDir() {
+			reason = errors.New("is a directory") // of which Windows says: incorrect function
+		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &FileError{name, "does not exist", absent, err}
 	case errors.Is(err, fs.ErrPermission):
-		return &FileError{name, "may not be read by this user",
-			"make the user that the proxy runs as its owner, and run the command as that user", err}
+		hint := "make the user that the proxy runs as its owner, and run the command as that user"
+		if runtime.GOOS == "windows" {
+			hint = "run the command " + AsAdministrator() + "; the proxy's own account needs: icacls " + Argument(name) +
+				" /grant ACCOUNT:R"
+		}
+		return &FileError{name, "may not be read by this user", hint, err}
 	}
 	return &FileError{name, "cannot be read: " + reason.Error(), "", err}
 }
 
-// Argument is a path as one argument of a command to be pasted, for the shells of this machine.
-func Argument(path string) string { return argument(path, runtime.GOOS == "windows") }
+// Argument quotes an argument of a command to be pasted, where it needs that, for the shells of this system.
+func Argument(s string) string {
+	if runtime.GOOS == "windows" {
+		return QuoteWindows(s)
+	}
+	return QuotePOSIX(s)
+}
 
-func argument(path string, windows bool) string {
-	plain := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-"
-	if windows {
-		plain += `\`
+const unquoted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-"
+
+// QuotePOSIX is Argument for a POSIX shell.
+func QuotePOSIX(s string) string {
+	if s != "" && strings.Trim(s, unquoted) == "" {
+		return s
 	}
-	switch {
-	case path != "" && strings.Trim(path, plain) == "":
-		return path
-	case !windows:
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	case strings.HasSuffix(path, `\`):
-		path += `\` // a single one would take the quote into the argument
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// QuoteWindows is Argument for cmd and PowerShell alike, to which @ and a comma are more than letters.
+func QuoteWindows(s string) string {
+	if s != "" && strings.Trim(s, unquoted+`\~`) == "" && !strings.ContainsAny(s, "@,%") {
+		return s
 	}
-	return `"` + path + `"`
+	s = strings.ReplaceAll(s, `"`, `\"`)
+	if strings.HasSuffix(s, `\`) {
+		s += `\` // else it would quote the mark behind it
+	}
+	return `"` + s + `"`
 }
 
 // AsAdministrator ends the sentence "run the command".

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/files/filestest"
 )
 
 func TestNearest(t *testing.T) {
@@ -62,8 +64,24 @@ func TestAnd(t *testing.T) {
 	}
 }
 
+func TestArgumentsAreQuotedForTheShell(t *testing.T) {
+	for _, tt := range []struct{ name, arg, posix, windows string }{
+		{"a plain word", "ca.pem", "ca.pem", "ca.pem"},
+		{"nothing", "", "''", `""`},
+		{"a drive", `C:\erp\ca.pem`, `'C:\erp\ca.pem'`, `C:\erp\ca.pem`},
+		{"a blank", `C:\Program Files\ca.pem`, `'C:\Program Files\ca.pem'`, `"C:\Program Files\ca.pem"`},
+		{"a folder's last backslash", `C:\Program Files\`, `'C:\Program Files\'`, `"C:\Program Files\\"`},
+		{"an apostrophe", "Bob's", `'Bob'\''s'`, `"Bob's"`},
+		{"what PowerShell reads otherwise", "a@b,c", "a@b,c", `"a@b,c"`},
+	} {
+		if posix, windows := QuotePOSIX(tt.arg), QuoteWindows(tt.arg); posix != tt.posix || windows != tt.windows {
+			t.Errorf("%s: got %s and %s", tt.name, posix, windows)
+		}
+	}
+}
+
 func TestAFileThatCannotBeReadIsToldOnOneLine(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	_, absent := os.ReadFile(filepath.Join(dir, "key.pem"))
 	_, folder := os.ReadFile(dir)
 	for _, tt := range []struct {
@@ -84,20 +102,5 @@ func TestAFileThatCannotBeReadIsToldOnOneLine(t *testing.T) {
 				t.Errorf("got %q", err)
 			}
 		})
-	}
-}
-
-func TestAPathAsAnArgument(t *testing.T) {
-	for _, tt := range []struct{ name, path, unix, windows string }{
-		{"a plain one", "proxy.yaml", "proxy.yaml", "proxy.yaml"},
-		{"one of Windows", `C:\ProgramData\proxy.yaml`, `'C:\ProgramData\proxy.yaml'`, `C:\ProgramData\proxy.yaml`},
-		{"one with a blank", `C:\Program Files\a.yaml`, `'C:\Program Files\a.yaml'`, `"C:\Program Files\a.yaml"`},
-		{"a folder that ends with a backslash", `C:\my folder\`, `'C:\my folder\'`, `"C:\my folder\\"`},
-		{"one with a quote", "it's", `'it'\''s'`, `"it's"`},
-		{"nothing", "", "''", `""`},
-	} {
-		if unix, windows := argument(tt.path, false), argument(tt.path, true); unix != tt.unix || windows != tt.windows {
-			t.Errorf("%s: %s and %s, want %s and %s", tt.name, unix, windows, tt.unix, tt.windows)
-		}
 	}
 }

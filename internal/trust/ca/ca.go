@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -50,7 +51,16 @@ func (m *Machine) answer(name string, v any) error {
 
 func write(w io.Writer, name string, v any) error {
 	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-	return template.Text(template.Funcs{"day": day, "Scope": (*report).Scope}, texts).Execute(w, name, v)
+	functions := template.Funcs{"day": day, "readers": readers, "Scope": (*report).Scope}
+	return template.Text(functions, texts).Execute(w, name, v)
+}
+
+// readers are those whom files.Create lets read a key.
+func readers() string {
+	if runtime.GOOS == "windows" {
+		return "its owner, SYSTEM and administrators"
+	}
+	return "this user"
 }
 
 // report is what init, show and renew say about a certificate; the first fields tell what was done.
@@ -168,10 +178,10 @@ func (s *Source) command(name string) string {
 }
 
 // command is a ca command as it can be pasted.
-func command(words ...string) string {
+func command(args ...string) string {
 	line := []string{"docusign-auth-proxy ca"}
-	for _, w := range words {
-		line = append(line, trust.Quote(w))
+	for _, arg := range args {
+		line = append(line, words.Argument(arg))
 	}
 	return strings.Join(line, " ")
 }
