@@ -143,7 +143,7 @@ const lockedNext = "stop the proxy, run this command again, start the proxy"
 
 // keepLater waits until the running proxy lets go of the store.
 func (l *loginRun) keepLater(ctx context.Context, got *oauth.Login, r *browserResult) {
-	l.say("%s has logged in. Now stop the proxy (as in: systemctl stop docusign-auth-proxy), within %s; the "+
+	l.say("%s has logged in. Now stop the proxy (as in: docusign-auth-proxy service stop), within %s; the "+
 		"login is kept at once, then start it again.\n", r.Email, storeWait)
 	deadline := time.Now().Add(storeWait)
 	for ctx.Err() == nil && time.Now().Before(deadline) {

@@ -53,9 +53,10 @@ func Examine(ctx context.Context, o Options) error {
 // run is one examination: it takes the findings of all checks.
 type run struct {
 	Options
-	cfg         *config.Config    // nil = nothing of it is usable
-	lost        []Finding         // what of the file cfg goes without
-	hostsFile   string            // path
+	cfg         *config.Config // nil = nothing of it is usable
+	lost        []Finding      // what of the file cfg goes without
+	hostsFile   string         // path
+	proxies     func() []systemProxy
 	toHere      map[string]string // by host, the finding that the hosts file leads the proxy to itself
 	shared      bool              // the store of all replicas was found
 	sharedFault string            // the finding why it cannot be used; "" = it can
@@ -68,7 +69,7 @@ type run struct {
 func newRun(o Options) *run {
 	version, commit, goVersion := app.BuildVersion()
 	return &run{
-		Options: o, hostsFile: hostsFilePath(), now: time.Now, mask: masker(nil),
+		Options: o, hostsFile: hostsFilePath(), proxies: systemProxies, now: time.Now, mask: masker(nil),
 		toHere: map[string]string{},
 		report: Report{
 			Version: fmt.Sprintf("%s (commit %s)", version, commit),

@@ -371,3 +371,24 @@ func TestProgramsThatAllCallFromOneAddressAreToldOf(t *testing.T) {
 		})
 	}
 }
+
+func TestAProxyThatTheMachineKnowsIsNamed(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"none", "", ""},
+		{"host and port", "proxy.example.com:3128", "{proxy: http://proxy.example.com:3128} (where)"},
+		{"one for each scheme", "http=a.example.com:80;https=b.example.com:81", "{proxy: http://b.example.com:81}"},
+		{"none for https", "http=a.example.com:80", ""},
+		{"a password is not told", "http://anna:canary@proxy.example.com:3128/", "{proxy: http://proxy.example.com:3128}"},
+		{"the proxy itself", "127.0.0.1:8080", ""},
+	} {
+		got := ""
+		examine(&config.Config{Listen: config.Listen{Proxy: "127.0.0.1:8080"},
+			Egress: config.Egress{Policy: &egress.Policy{}}}, func(c *run) {
+			c.proxies = func() []systemProxy { return []systemProxy{{"where", tt.text}} }
+			got = c.proxyHint()
+		})
+		if !strings.Contains(got, tt.want) || tt.want == "" && got != "" || strings.Contains(got, "canary") {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}

@@ -151,6 +151,9 @@ func (c *network) fault(check, subject, host, why string, err error) string {
 	if id == cause.Unreachable {
 		f.Found += ": " + plain(err)
 	}
+	if c.company == "" && strings.Contains(f.Next, "upstream.proxy") {
+		f.Next += c.proxyHint()
+	}
 	same := fmt.Sprintf("step %d", id)
 	if because := c.told[same]; because != "" {
 		c.skip(check, subject, f.Found, because)
@@ -158,6 +161,41 @@ func (c *network) fault(check, subject, host, why string, err error) string {
 	}
 	c.told[same] = c.add(f)
 	return c.told[same]
+}
+
+// systemProxy is a proxy that the machine knows for programs. The proxy reads none of these settings.
+type systemProxy struct {
+	where string // to see it
+	text  string // as it is written there; "" = none
+}
+
+// address takes host and port out of forms such as http=a:80;https=b:81 and http://user:password@a:80/.
+func (p systemProxy) address() string {
+	text := p.text
+	if strings.Contains(text, "=") {
+		text = ""
+	}
+	for part := range strings.FieldsFuncSeq(p.text, func(r rune) bool { return r == ';' || r == ' ' }) {
+		if scheme, of, several := strings.Cut(part, "="); several && strings.EqualFold(scheme, "https") {
+			text = of
+		}
+	}
+	_, after, found := strings.Cut(text, "://")
+	if !found {
+		after = text
+	}
+	text, _, _ = strings.Cut(after, "/")
+	return text[strings.LastIndex(text, "@")+1:]
+}
+
+// proxyHint names the proxies that the machine knows, but for this one.
+func (c *run) proxyHint() (hint string) {
+	for _, p := range c.proxies() {
+		if at := p.address(); at != "" && at != c.cfg.Listen.Proxy {
+			hint += "; this machine knows one: upstream: {proxy: http://" + at + "} (" + p.where + ")"
+		}
+	}
+	return hint
 }
 
 // reach checks name, connection and TLS of a host once, and returns the finding that is in the way, or "".

@@ -120,7 +120,7 @@ func (s *side) open(open func(path string) (*store.Store, error)) (err error) {
 func (s *side) explained(err error) error {
 	switch {
 	case errors.Is(err, store.ErrLocked):
-		return fmt.Errorf("%w\nnext: stop the proxy (as in: systemctl stop docusign-auth-proxy), and copy again", err)
+		return fmt.Errorf("%w\nnext: stop the proxy (as in: docusign-auth-proxy service stop), and copy again", err)
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%w\nnext: name the configuration with which the proxy ran, with --config", err)
 	}
