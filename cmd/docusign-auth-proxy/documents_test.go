@@ -212,7 +212,7 @@ func outside() map[string]look {
 	for name := range strings.FieldsSeq("git systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
 		"redis-cli icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
 		"Register-ScheduledTask Start-ScheduledTask Unregister-ScheduledTask Stop-ScheduledTask Set-ItemProperty " +
-		"Get-NetTCPConnection Add-Content Clear-DnsClientCache New-NetFirewallRule") {
+		"Get-NetTCPConnection Add-Content Clear-DnsClientCache New-NetFirewallRule iisreset netsh net") {
 		all[name] = said
 	}
 	return all

@@ -214,6 +214,7 @@ func announce(p *app.App, o Options) {
 Point the old program here, in one of these ways:
   its base URL:     http://%[1]s/restapi   (SOAP: http://%[1]s/api/3.0/dsapi.asmx)
   its HTTP proxy:   HTTP_PROXY=http://%[1]s HTTPS_PROXY=http://%[1]s
+                    (.NET, WinHTTP and Java: docusign-auth-proxy ca trust --for dotnet,winhttp,java)
 Let it make the calls it makes, then %[2]s.
 `, addr, end)
 }
