@@ -34,13 +34,14 @@ type Service struct {
 // Unit goes to NAME.service in a folder of systemd's units.
 func (s Service) Unit() string {
 	const after = "StateDirectoryMode=0700\n"
-	writable := after
+	var writable strings.Builder
+	writable.WriteString(after)
 	for _, folder := range s.Writes {
-		writable += "ReadWritePaths=" + quoted(folder) + "\n"
+		writable.WriteString("ReadWritePaths=" + quoted(folder) + "\n")
 	}
 	return strings.NewReplacer(
 		"/usr/local/bin/"+Name, quoted(s.Program), "/etc/"+Name+"/config.yaml", quoted(s.Config),
-		"="+Name+"\n", "="+s.Name+"\n", after, writable,
+		"="+Name+"\n", "="+s.Name+"\n", after, writable.String(),
 	).Replace(unit)
 }
 

@@ -118,7 +118,7 @@ func (u unitManager) write(path, text string, say func(string)) error {
 	if old, err := os.ReadFile(u.root + path); err == nil && string(old) == text {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(u.root+path), 0o755); err != nil {
+	if err := files.MkdirAll(filepath.Dir(u.root+path), 0o755); err != nil {
 		return err
 	}
 	say("wrote " + path)
@@ -163,8 +163,8 @@ func (u unitManager) Install(s Spec, say func(string)) error {
 		}
 	}
 	unit := systemd.Service{Name: s.Name, Program: s.Program, Config: s.Config, Writes: writes}.Unit()
-	if packaged, err := os.ReadFile(u.root + "/usr/lib/systemd/system/" + s.Name + ".service"); err == nil &&
-		string(packaged) == unit {
+	packaged, err := os.ReadFile(u.root + "/usr/lib/systemd/system/" + s.Name + ".service")
+	if err == nil && string(packaged) == unit {
 		err = u.remove(unitFile(s.Name), say) // of an installation by hand
 	} else {
 		err = u.write(unitFile(s.Name), unit, say)
@@ -238,7 +238,7 @@ func (u unitManager) give(path, name string, uid, gid int, say func(string)) err
 		return nil
 	}
 	say("made " + path + ", owned by " + name)
-	return errors.Join(os.MkdirAll(u.root+path, 0o750), os.Chown(u.root+path, uid, gid))
+	return errors.Join(files.MkdirAll(u.root+path, 0o750), os.Chown(u.root+path, uid, gid))
 }
 
 // Uninstall implements Manager.

@@ -230,14 +230,26 @@ MainPID=42
 User=n
 UnitFileState=enabled
 ExecMainStatus=0
-ExecStart={ path=/opt/old programs/proxy ; argv[]=/opt/old programs/proxy run --config /etc/n/a b.yaml ; ignore_errors=no ; pid=42 }
+ExecStart={ path=/opt/old apps/proxy ; argv[]=/opt/old apps/proxy run --config /etc/n/a b.yaml ; ignore_errors=no }
 `, Status{Name: "n", Installed: true, State: "active (running)", Running: true, PID: 42, Account: "n",
-			StartType: "enabled", Program: "/opt/old programs/proxy", Config: "/etc/n/a b.yaml"}},
+			StartType: "enabled", Program: "/opt/old apps/proxy", Config: "/etc/n/a b.yaml"}},
 		{"one that fails again and again", "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nExecMainStatus=1\n",
 			Status{Name: "n", Installed: true, State: "activating (auto-restart)", LastEnd: "it ended with code 1"}},
 	} {
 		if got := shown("n", tt.text); got != tt.want {
 			t.Errorf("%s: %+v", tt.name, got)
 		}
+	}
+}
+
+func TestAUnitThatCannotBeWrittenIsAnError(t *testing.T) {
+	m, u := newMachine(t)
+	s := of("billing")
+	if err := u.Prepare(s, m.say); err != nil {
+		t.Fatal(err)
+	}
+	m.put("/etc/systemd/system", "a file where the folder should be", 0o644)
+	if err := u.Install(s, m.say); err == nil || !strings.Contains(err.Error(), "/etc/systemd/system") {
+		t.Errorf("%v", err)
 	}
 }

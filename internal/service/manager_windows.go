@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -23,6 +24,7 @@ const (
 	needsFile = true
 	notAdmin  = "only an administrator may do this\nnext: open a prompt by \"Run as administrator\" and repeat the command"
 
+	title       = "DocuSign legacy authentication proxy"
 	description = "Lets programs with DocuSign's legacy authentication go on working over OAuth."
 	resetPeriod = 3600 // seconds without a fault, after which the count of faults begins anew
 )
@@ -53,8 +55,8 @@ func (controlManager) Prepare(s Spec, say func(string)) error {
 	dir := filepath.Dir(s.Config)
 	_, err := os.Stat(dir)
 	ours := err != nil || strings.EqualFold(dir, folder(s.Name))
-	for _, path := range []string{dir, filepath.Join(dir, "keys"), filepath.Join(dir, "state"), filepath.Join(dir, "log")} {
-		if err := files.MkdirAll(path, 0o700); err != nil {
+	for _, below := range []string{"", "keys", "state", "log"} {
+		if err := files.MkdirAll(filepath.Join(dir, below), 0o700); err != nil {
 			return err
 		}
 	}
@@ -405,8 +407,24 @@ func explained(err error) error {
 	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
 		return errNotInstalled
 	case errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE):
-		return errors.New("the service is being taken out, and a program still looks at it\nnext: close services.msc and the " +
-			"event viewer, and repeat the command")
+		return errors.New("the service is being taken out, and a program still looks at it\nnext: close services.msc and " +
+			"the event viewer, and repeat the command")
 	}
 	return err
+}
+
+// settled asks until the state is what is waited for.
+func settled(ctx context.Context, done func() (bool, error)) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }

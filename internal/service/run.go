@@ -11,12 +11,6 @@ import (
 // restartAfter is how long the service manager waits before it starts again what has ended by a fault.
 const restartAfter = 5 * time.Second
 
-// Exit codes of the service, for who asks the service manager.
-const (
-	notStarted   = 1
-	endedByFault = 2
-)
-
 // Serve is the program. It runs until ctx ends, gives its lines of level error to also (nil = nobody), and calls up
 // when its listeners are open, with what reads the configuration again.
 type Serve func(ctx context.Context, also slog.Handler, up func(reload func())) error

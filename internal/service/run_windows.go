@@ -19,6 +19,12 @@ const (
 	pendingHint  = 20 * time.Second // after which the manager may think that there is none
 )
 
+// Exit codes of the service, for who asks the service manager.
+const (
+	notStarted   = 1
+	endedByFault = 2
+)
+
 // openLog gives what writes an event. Where the source cannot be opened the service runs all the same: the log file
 // has everything.
 func openLog(name string) (write func(kind, string) error, done func()) {

@@ -14,8 +14,6 @@ import (
 // DefaultName is the name of the service unless the operator chooses another.
 const DefaultName = systemd.Name
 
-const title = "DocuSign legacy authentication proxy"
-
 // Manager is the service manager of this machine. What say is given are lines for the operator.
 type Manager interface {
 	// Config is where the configuration of a service lies unless the operator says another place.
@@ -65,19 +63,3 @@ var (
 	errNotInstalled = errors.New("the service is not installed\nnext: docusign-auth-proxy service install")
 	errNotAdmin     = errors.New(notAdmin)
 )
-
-// settled asks until the state is what is waited for.
-func settled(ctx context.Context, done func() (bool, error)) error {
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		if ok, err := done(); ok || err != nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
