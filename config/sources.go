@@ -44,7 +44,11 @@ func (s *sources) resolvePath(name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)
 	}
-	return filepath.Join(filepath.Dir(s.file), name)
+	dir := filepath.Dir(s.file)
+	if strings.HasPrefix(filepath.ToSlash(name), "/") { // on Windows a path without its drive, as in a file made on Linux
+		dir = filepath.VolumeName(dir)
+	}
+	return filepath.Join(dir, name)
 }
 
 // named returns the contents of a file that the configuration names, which are remembered for the watch, and its path.
