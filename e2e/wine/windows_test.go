@@ -106,6 +106,12 @@ func (w *windows) install(t *testing.T) error {
 	if err := first.Run(); err != nil {
 		return fmt.Errorf("first start of Wine: %w", err)
 	}
+	desktop := exec.Command(w.loader, "explorer.exe", "/desktop=test,100x100") // Wine ends its services without one
+	desktop.Env = w.env
+	if err := desktop.Start(); err != nil {
+		return err
+	}
+	go func() { _ = desktop.Wait() }() // it ends with the server
 	return nil
 }
 

@@ -29,6 +29,7 @@ func rows() []row {
 	return []row{
 		{"each door answers as on Linux", doorsAsOnLinux},
 		{"old programs of Windows call through each kind of proxy setting", oldPrograms},
+		{"a service is installed, started, stopped during a call, started with its state and taken out", aService},
 		{"the demo ends well and leaves no folder behind", demoLeavesNothing},
 		{"a killed proxy keeps its state, and a second one is told who has the file", stateIsKept},
 		{"every command speaks to the running proxy", commandsBesideIt},
