@@ -108,14 +108,15 @@ func calls(t *testing.T, dir, text, proxy string) []exchange {
 	ping := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
 		`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[` + sandbox.LegacyKey + `]anna@example.com</Email>` +
 		`<Password>anna-legacy-1</Password></Login></s:Body></s:Envelope>`
-	lines := regexp.MustCompile(`(?m)^ *curl .*$`).FindAllString(text, -1)
+	lines := regexp.MustCompile(`(?m)^ *curl(\.exe)? .*$`).FindAllString(text, -1)
 	lines = append(lines,
 		`curl -H 'Content-Type: text/xml' --data '`+ping+`' http://`+proxy+`/api/3.0/credential.asmx`,
 		`curl -H 'X-DocuSign-Authentication: {}' http://`+proxy+apptest.LoginPath,
 		`curl http://`+proxy+`/.well-known/nothing`)
 	var all []exchange
 	for _, line := range lines {
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.TrimSpace(line)+" --silent --show-error --include")
+		here := strings.Replace(strings.TrimSpace(line), "curl.exe", "curl", 1) // Wine has none
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", here+" --silent --show-error --include")
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err != nil {
