@@ -2,7 +2,11 @@ package translate_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -30,6 +34,21 @@ const (
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
+// seedKeys are the private keys of all sandboxes here: keys are slow to make.
+var seedKeys = sync.OnceValue(func() map[string][]byte {
+	keys := map[string][]byte{}
+	for _, name := range []string{key, other} {
+		private, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		keys[name] = pem.EncodeToMemory(
+			&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)},
+		)
+	}
+	return keys
+})
+
 // world is a translator in front of the sandbox's account server.
 type world struct {
 	*translate.Translator
@@ -49,7 +68,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	seeded, err := sb.Seed()
+	seeded, err := sb.SeedWith(seedKeys())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,13 +51,18 @@ type fleet struct {
 	base     string // base_uri
 }
 
-func newFleet(t *testing.T, addr string) *fleet {
+// fleetPrivateKey is made once, which is slow.
+var fleetPrivateKey = sync.OnceValue(func() *rsa.PrivateKey {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
+	return private
+})
+
+func newFleet(t *testing.T, addr string) *fleet {
 	f := &fleet{
-		T: t, addr: addr, key: oauth.NewKey("the fleet's", private), grants: map[string]int{}, revoked: map[string]bool{},
+		T: t, addr: addr, key: oauth.NewKey("the fleet's", fleetPrivateKey()), grants: map[string]int{}, revoked: map[string]bool{},
 	}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.Server.Close)
