@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -189,9 +190,12 @@ func (r *replicas) serve(t *testing.T, name, calls, operations string) {
 	}
 }
 
-// stage starts the replicas and gives what stands for their addresses in an example.
+// stage starts the replicas, each at an address of its own, and gives what stands for their addresses in an example.
 func (r *replicas) stage(t *testing.T) (replace []string, operations string) {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("addresses of 127.0.0.0/8 beside 127.0.0.1 are there on Linux alone")
+	}
 	_, callsPort, _ := net.SplitHostPort(freeAddress(t))
 	_, operations, _ = net.SplitHostPort(freeAddress(t))
 	for n := 11; n <= 13; n++ {
