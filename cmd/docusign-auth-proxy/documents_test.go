@@ -208,6 +208,7 @@ func outside() map[string]look {
 	all := map[string]look{
 		"go": goTool, ".ci/run": file(0), "curl": curl, "journalctl": journalctl, "systemctl": unit, "systemd-analyze": unit,
 		"install": installed, "docker": docker, "cd": folder, "kill": hangUp, "Copy-Item": file(1),
+		"apt": ofRelease, "dnf": ofRelease, "tar": ofRelease, "Expand-Archive": ofRelease,
 	}
 	for name := range strings.FieldsSeq("git systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
 		"redis-cli icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
@@ -249,7 +250,7 @@ func installed(w *operatorsFolder, l documentLine) error {
 }
 
 func unit(_ *operatorsFolder, l documentLine) error {
-	verbs := []string{"status", "restart", "reload", "daemon-reload", "enable", "security"}
+	verbs := []string{"status", "start", "restart", "reload", "daemon-reload", "enable", "security"}
 	name := l.words[len(l.words)-1]
 	switch {
 	case !slices.Contains(verbs, l.words[1]):
@@ -261,6 +262,20 @@ func unit(_ *operatorsFolder, l documentLine) error {
 }
 
 func folder(_ *operatorsFolder, l documentLine) error { return exists(l.words[1]) }
+
+// ofRelease looks for a file of a release where the documents list them. The tests of deploy/release hold the README to
+// the files themselves.
+func ofRelease(_ *operatorsFolder, l documentLine) error {
+	name := regexp.MustCompile(`docusign-auth-proxy[-_](1\.2\.3\S*)`).FindStringSubmatch(strings.Join(l.words, " "))
+	if name == nil {
+		return errors.New("it names no file of release 1.2.3")
+	}
+	kind := strings.TrimPrefix(name[1], "1.2.3")
+	if text, err := os.ReadFile(project("docs/release.md")); err != nil || !strings.Contains(string(text), kind+"`") {
+		return fmt.Errorf("docs/release.md has no file with the end %s (%v)", kind, err)
+	}
+	return nil
+}
 
 func docker(_ *operatorsFolder, l documentLine) error {
 	if l.words[1] == "build" {
