@@ -254,7 +254,9 @@ func (e entry) name() string {
 	return domain + `\` + account
 }
 
-func grant(path, account string, change bool) error {
+// Grant lets an account read the file or folder at path with all that will be in it, or change it as well. Elsewhere
+// owner and group say that.
+func Grant(path, account string, change bool) error {
 	id, err := lookUp(account)
 	if err != nil {
 		return fmt.Errorf("there is no account %s: %w", account, err)

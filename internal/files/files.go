@@ -76,10 +76,6 @@ func Closing(path string) string {
 	return closing(path, err == nil && info.IsDir())
 }
 
-// Grant lets an account read the file or folder at path with all that will be in it, or change it as well. On
-// Windows alone: elsewhere owner and group say that.
-func Grant(path, account string, change bool) error { return grant(path, account, change) }
-
 // Writable tells whether this process may write to the file at path, or make files in the folder at path. Nothing is
 // changed.
 func Writable(path string) error { return writable(path) }

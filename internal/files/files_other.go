@@ -24,8 +24,6 @@ func removeAll(path string) error { return os.RemoveAll(path) }
 
 func rename(from, to string) error { return os.Rename(from, to) }
 
-func grant(string, string, bool) error { return nil }
-
 func protect(f *os.File, mode fs.FileMode) error { return f.Chmod(mode) }
 
 func closing(path string, folder bool) string {
