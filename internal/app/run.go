@@ -45,15 +45,14 @@ func RunLogged(out io.Writer, cfg config.Log, also slog.Handler, f func(*slog.Lo
 	if err != nil {
 		return err
 	}
-	log, failed := slog.New(handler), slog.New(slog.DiscardHandler)
+	log := slog.New(handler)
 	if also != nil {
 		aside, end := accesslog.Aside(also)
 		defer end()
-		log, failed = slog.New(slog.NewMultiHandler(handler, aside)), slog.New(aside)
+		log = slog.New(slog.NewMultiHandler(handler, aside))
 	}
 	if err = f(log, Hooks{requests: calls, logWriter: w}); err != nil {
 		fmt.Fprintln(w, "docusign-auth-proxy:", err)
-		failed.Error("the proxy ended", "error", err)
 		if cfg.File == "" {
 			err = ExitError{Code: 1}
 		}

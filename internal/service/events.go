@@ -23,28 +23,18 @@ const (
 )
 
 const (
-	maxEvent     = 8 << 10 // characters; the system's limit is 31,839
-	eventsQueued = 32
-	eventsEnd    = 2 * time.Second // for what is queued when the service ends
-	sameAgain    = 10 * time.Minute
+	maxEvent  = 8 << 10 // characters; the system's limit is 31,839
+	sameAgain = 10 * time.Minute
 )
 
-// events writes to the machine's own log, where an administrator looks first. It works in the background and drops
-// what is too much: nothing that observes may hold up a call.
+// events writes to the machine's own log, where an administrator looks first. Lines of the proxy's log come here in the
+// background, so that it holds up no call.
 type events struct {
 	write func(kind, string) error
 	now   func() time.Time
-	queue chan event
-	stop  chan struct{}
-	ended chan struct{}
 
 	mu   sync.Mutex
 	last map[string]*told // by cause, else by message
-}
-
-type event struct {
-	kind kind
-	text string
 }
 
 // told is when a cause was told last, and how often it came since.
@@ -54,44 +44,14 @@ type told struct {
 }
 
 func newEvents(write func(kind, string) error) *events {
-	e := &events{
-		write: write, now: time.Now, queue: make(chan event, eventsQueued), stop: make(chan struct{}),
-		ended: make(chan struct{}), last: map[string]*told{},
-	}
-	go e.run()
-	return e
-}
-
-func (e *events) run() {
-	defer close(e.ended)
-	stop := e.stop
-	for stop != nil || len(e.queue) > 0 {
-		select {
-		case next := <-e.queue:
-			_ = e.write(next.kind, next.text) // there is no better place to tell that it failed; the log has the line too
-		case <-stop:
-			stop = nil
-		}
-	}
+	return &events{write: write, now: time.Now, last: map[string]*told{}}
 }
 
 func (e *events) tell(k kind, text string) {
 	if len(text) > maxEvent {
 		text = strings.ToValidUTF8(text[:maxEvent], "") + " …"
 	}
-	select {
-	case e.queue <- event{k, text}:
-	default: // the log has it
-	}
-}
-
-// close waits for what is queued, but not for ever.
-func (e *events) close() {
-	close(e.stop)
-	select {
-	case <-e.ended:
-	case <-time.After(eventsEnd):
-	}
+	_ = e.write(k, text) // there is no better place to tell that it failed; the log has the line too
 }
 
 // due reports whether a cause is told now, and how often it came untold since it was told last.

@@ -29,7 +29,6 @@ func TestLinesOfLevelErrorAreEventsThatSayCauseAndNextStep(t *testing.T) {
 	log.Warn("not grave enough")
 	log.With("cause", "config_not_loaded", "next_step", "mend it").WithGroup("at").Error("not reloaded",
 		"error", errors.New("line 3"), "password", secret.New("canary-7"))
-	e.close()
 	want := "not reloaded\n\ncause: config_not_loaded\nnext_step: mend it\nat.error: line 3\nat.password: " + secret.Mask
 	if len(l.texts) != 1 || l.texts[0] != want || l.kinds[0] != errorLine {
 		t.Errorf("%v %q, want %q", l.kinds, l.texts, want)
@@ -57,7 +56,6 @@ func TestTheSameCauseIsToldOnceInTenMinutes(t *testing.T) {
 		now = now.Add(step.after)
 		step.log()
 	}
-	e.close()
 	want := []string{"call\n\ncause: dns", "call\n\ncause: tls", "disk\n",
 		"call\n\ncause: dns\n\nThis came 1 more times since it was told here last. The log has each."}
 	if fmt.Sprintf("%q", l.texts) != fmt.Sprintf("%q", want) {
@@ -65,24 +63,10 @@ func TestTheSameCauseIsToldOnceInTenMinutes(t *testing.T) {
 	}
 }
 
-func TestALogThatTakesNothingHoldsUpNobody(t *testing.T) {
-	blocked := make(chan struct{})
-	e := newEvents(func(kind, string) error { <-blocked; return nil })
-	for range 10 * eventsQueued {
-		e.tell(errorLine, strings.Repeat("é", maxEvent))
-	}
-	close(blocked)
-	e.close()
-	if len(e.queue) != 0 {
-		t.Error("what was queued is not written at the end")
-	}
-}
-
 func TestAnEventHasABoundedText(t *testing.T) {
 	var l eventLog
 	e := newEvents(l.write)
 	e.tell(errorLine, "x"+strings.Repeat("é", maxEvent))
-	e.close()
 	if len(l.texts) != 1 || len(l.texts[0]) > maxEvent+len(" …") || !strings.HasSuffix(l.texts[0], "é …") {
 		t.Errorf("%d texts, the first with %d bytes", len(l.texts), len(l.texts[0]))
 	}

@@ -21,7 +21,6 @@ func Run(ctx context.Context, name string, serve Serve) error {
 	write, done := openLog(name)
 	defer done()
 	e := newEvents(write)
-	defer e.close()
 	return manage(ctx, name, func(ctx context.Context, _ slog.Handler, up func(func())) error {
 		isUp := false
 		err := serve(ctx, eventHandler{events: e}, func(reload func()) {
