@@ -349,12 +349,10 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 
 func TestLimitsOfTheRequestHead(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc apptest.Section) {
-		doc.At("limits")["header_timeout"] = "150ms"
-		doc.At("limits")["header_bytes"] = "16KiB"
-	})
+	r := newRigChanged(t, func(doc apptest.Section) { doc.At("limits")["header_timeout"] = "150ms" })
 	t.Run("a head that is too large is 431", func(t *testing.T) {
-		w := r.Dial(t, call.DoorSidecar)
+		patient := newRigChanged(t, func(doc apptest.Section) { doc.At("limits")["header_bytes"] = "16KiB" })
+		w := patient.Dial(t, call.DoorSidecar)
 		go func() {
 			_, _ = io.WriteString(
 				w.Conn,
