@@ -189,7 +189,8 @@ func (l *loginRun) keepForAll(ctx context.Context, got *oauth.Login, r *browserR
 	err := app.WithSharedState(ctx, l.cfg, func(s *store.Store) error { return l.put(s, r.UserID, got) })
 	if err != nil {
 		r.Text = "the login could not be kept: " + err.Error()
-		r.Next = "docusign-auth-proxy doctor --config " + words.Argument(l.Config) + " tells more of the store; then run this again"
+		r.Next = "docusign-auth-proxy doctor --config " + words.Argument(l.Config) +
+			" tells more of the store; then run this again"
 		return
 	}
 	l.kept(r, l.cfg.Store.Redis.Namespace)

@@ -159,7 +159,8 @@ func (c *SandboxCommand) explain(p *page, address string, written bool) error {
 		resolved = cfg.Egress.Resolve["account-d.docusign.com"]
 	}
 	p.print("sandbox", map[string]any{
-		"Path": c.path("proxy.yaml"), "Argument": words.Argument(c.path("proxy.yaml")), "Problem": problem, "Changed": !written, "Resolved": resolved, "Try": try,
+		"Path": c.path("proxy.yaml"), "Argument": words.Argument(c.path("proxy.yaml")),
+		"Problem": problem, "Changed": !written, "Resolved": resolved, "Try": try,
 		"Dir": c.path(""), "Indent": strings.Repeat(" ", utf8.RuneCountInString(c.path(""))),
 	})
 	return p.err
