@@ -18,6 +18,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
+
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/internal/integration"
@@ -259,7 +261,7 @@ func TestExamplesParseWithoutWarning(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	path := filepath.Join(dir, "proxy.yml")
 	write(t, path, exampleMinimal)
 	write(t, filepath.Join(dir, "key.pem"), string(machineFiles()["key.pem"].Data))

@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -37,7 +38,7 @@ func keptDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer sb.Close()
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	if err := (&SandboxCommand{Dir: dir}).keep(sb, sandbox.Seed{PrivateKeys: demoKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 
 func TestSandboxKeepsItsIdentityBetweenRuns(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	names := []string{"sandbox-ca.pem", "ca.pem", "ca-key.pem", "keys/old-erp.pem", "keys/nightly-billing.pem",
 		identityFile}
 	own := func(c *SandboxCommand) { c.Own = ownProgram{Key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"} }
@@ -235,7 +236,7 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &SandboxCommand{Dir: t.TempDir(), Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
+	c := &SandboxCommand{Dir: filestest.TempDir(t), Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
 	var texts []string
 	for range 2 {
 		if written, err := c.configure(sb, seed); !written || err != nil {
@@ -301,7 +302,7 @@ func TestSandboxRefusesWhatCannotWork(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := &SandboxCommand{Listen: "127.0.0.1:0", Dir: t.TempDir(), Out: &apptest.SyncBuffer{}}
+			c := &SandboxCommand{Listen: "127.0.0.1:0", Dir: filestest.TempDir(t), Out: &apptest.SyncBuffer{}}
 			tt.edit(c)
 			if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v lacks %q", err, tt.want)

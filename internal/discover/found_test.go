@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -31,7 +32,7 @@ func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 		legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, secret,
 		netip.MustParseAddr("127.0.0.1"),
 	)
-	out := filepath.Join(t.TempDir(), "proxy.yaml")
+	out := filepath.Join(filestest.TempDir(t), "proxy.yaml")
 	var said bytes.Buffer
 	if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, newDocument()); err != nil {
 		t.Fatal(err)
@@ -74,7 +75,7 @@ func TestDiscoverSaysHowSOAPIsToGo(t *testing.T) {
 				e.Key = sandbox.GUIDKey
 				d.Record(&e)
 			}
-			out := filepath.Join(t.TempDir(), "proxy.yaml")
+			out := filepath.Join(filestest.TempDir(t), "proxy.yaml")
 			var said bytes.Buffer
 			if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, newDocument()); err != nil {
 				t.Fatal(err)
@@ -100,7 +101,7 @@ func TestTheKeysFoundAreTheSameInEveryRun(t *testing.T) {
 			netip.MustParseAddr("127.0.0.1"))
 	}
 	var said, warned bytes.Buffer
-	o := Options{Out: filepath.Join(t.TempDir(), "proxy.yaml"), AsJSON: true, Stdout: &said, Stderr: &warned}
+	o := Options{Out: filepath.Join(filestest.TempDir(t), "proxy.yaml"), AsJSON: true, Stdout: &said, Stderr: &warned}
 	if err := d.write(o, newDocument()); err != nil {
 		t.Fatal(err)
 	}

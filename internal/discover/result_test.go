@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
+
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
@@ -42,7 +44,7 @@ func place(t *testing.T) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	base := "# the network here\nenvironment: demo\negress: {allow_addresses: [127.0.0.0/8], resolve: " +
 		"{account-d.docusign.com: '" + sb.Addr() + "', demo.docusign.net: '" + sb.Addr() + "'}}\n" +
 		"upstream: {ca_file: sandbox-ca.pem}\n"
@@ -172,7 +174,7 @@ func TestMoreThanOnePasswordOfAUserIsTold(t *testing.T) {
 	} {
 		d.program(sandbox.GUIDKey, "anna@example.com", c.password, "", c.from, call.Event{})
 	}
-	o := Options{Out: filepath.Join(t.TempDir(), "proxy.yaml"), Environment: "demo", Pin: true}
+	o := Options{Out: filepath.Join(filestest.TempDir(t), "proxy.yaml"), Environment: "demo", Pin: true}
 	written, said := d.result(t, o)
 	for _, text := range []string{written, said} {
 		if !strings.Contains(text, "more than one password was seen: the first is kept (2 calls, first at ") ||

@@ -15,6 +15,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
@@ -52,7 +53,7 @@ func hostsFile(t *testing.T, text string, past bool, door string, in egress.Envi
 	if past {
 		cfg.Egress.Resolver = netip.MustParseAddrPort("192.0.2.1:53")
 	}
-	path := filepath.Join(t.TempDir(), "hosts")
+	path := filepath.Join(filestest.TempDir(t), "hosts")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
 }
 
 func TestAHostsFileThatLeadsHereIsOneFault(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hosts")
+	path := filepath.Join(filestest.TempDir(t), "hosts")
 	if err := os.WriteFile(path, []byte("127.0.0.1 demo.docusign.net account-d.docusign.com\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestAHostsFileNamesAHostOfAnotherEnvironment(t *testing.T) {
 }
 
 func TestAHostsFileThatCannotBeRead(t *testing.T) {
-	for path, want := range map[string]Status{filepath.Join(t.TempDir(), "none"): OK, t.TempDir(): Warn} {
+	for path, want := range map[string]Status{filepath.Join(filestest.TempDir(t), "none"): OK, filestest.TempDir(t): Warn} {
 		r := examine(nil, func(c *run) {
 			c.hostsFile = path
 			c.checkHostsFile()
@@ -346,7 +347,7 @@ func TestProgramsThatAllCallFromOneAddressAreToldOf(t *testing.T) {
 			config.Listen{ProxyProtocol: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "state.db")
+			path := filepath.Join(filestest.TempDir(t), "state.db")
 			s, err := store.Open(path, store.Options{})
 			if err != nil {
 				t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
+
 	"github.com/alicebob/miniredis/v2/server"
 
 	"docusign-auth-proxy/config"
@@ -33,7 +35,7 @@ const storeSecret = "canary-store-password"
 // sharing reads a configuration whose store is a server, with more lines below redis. The key is 32 times that byte.
 func sharing(t *testing.T, addr string, key byte, more ...string) *config.Config {
 	t.Helper()
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	for name, text := range map[string]string{
 		"store.key": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{key}, 32)), "password": storeSecret,
 	} {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -31,7 +32,7 @@ func newPlace(t *testing.T, edit func(integration map[string]any)) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{sandbox: sb, dir: t.TempDir()}
+	p := &place{sandbox: sb, dir: filestest.TempDir(t)}
 	c := fixture.Config{Proxy: "127.0.0.1:8080", Admin: "127.0.0.1:9090", Cost: 4}
 	c.Edit = func(integrations []map[string]any) {
 		for _, in := range integrations {

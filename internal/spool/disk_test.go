@@ -4,10 +4,12 @@ import (
 	"os"
 	"runtime"
 	"testing"
+
+	"docusign-auth-proxy/internal/files/filestest"
 )
 
 func TestAFileOnDiskIsTheOwnersAlone(t *testing.T) {
-	f, err := create(t.TempDir())
+	f, err := create(filestest.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}

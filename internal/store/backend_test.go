@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/storetest"
@@ -16,7 +17,7 @@ import (
 
 func TestFileIsABackend(t *testing.T) {
 	storetest.Run(t, store.Buckets(), func(t *testing.T) func() store.Backend {
-		path := filepath.Join(t.TempDir(), "state.db")
+		path := filepath.Join(filestest.TempDir(t), "state.db")
 		return func() store.Backend { return must[store.Backend](t)(store.OpenFile(path)) }
 	})
 }
@@ -30,7 +31,7 @@ func TestMemoryIsABackend(t *testing.T) {
 
 // testdata/schema1.db.gz was written by the program that came before the seam of backends.
 func TestAFileOfAnEarlierVersionIsTakenOver(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	packed := must[*os.File](t)(os.Open("testdata/schema1.db.gz"))
 	defer packed.Close()
 	b := must[[]byte](t)(io.ReadAll(must[*gzip.Reader](t)(gzip.NewReader(packed))))

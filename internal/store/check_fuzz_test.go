@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/files/filestest"
 )
 
 // FuzzCheckPages looks for bytes that take the checker out of bounds or into a loop.
 func FuzzCheckPages(f *testing.F) {
-	path := filepath.Join(f.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(f), "state.db")
 	s, err := Open(path, Options{})
 	if err != nil {
 		f.Fatal(err)

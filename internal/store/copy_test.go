@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/translate/soaprest/journal"
@@ -93,10 +94,10 @@ func copied(t *testing.T, from, to string) (found, added int, err error) {
 }
 
 func TestACopyHoldsAllThatTheFileHeld(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	f := fill(t, filepath.Join(dir, "state.db"))
 	before := contents(t, dir)
-	to := filepath.Join(t.TempDir(), "copy.db")
+	to := filepath.Join(filestest.TempDir(t), "copy.db")
 	kinds := len(store.Buckets())
 	for _, step := range []struct {
 		name  string
@@ -145,13 +146,13 @@ func (e *ending) Err() error {
 }
 
 func TestACopyGoesOnWhereItWasInterrupted(t *testing.T) {
-	f := fill(t, filepath.Join(t.TempDir(), "state.db"))
+	f := fill(t, filepath.Join(filestest.TempDir(t), "state.db"))
 	source, err := store.Read(f.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeStore(t, source)
-	to := filepath.Join(t.TempDir(), "copy.db")
+	to := filepath.Join(filestest.TempDir(t), "copy.db")
 	added, interrupted := 0, 0
 	for looks := 0; ; looks++ {
 		target := must[*store.Store](t)(store.Open(to, store.Options{}))
@@ -175,9 +176,9 @@ func TestACopyGoesOnWhereItWasInterrupted(t *testing.T) {
 }
 
 func TestACopyChangesNothingThatIsThere(t *testing.T) {
-	from := filepath.Join(t.TempDir(), "state.db")
+	from := filepath.Join(filestest.TempDir(t), "state.db")
 	fill(t, from)
-	to := filepath.Join(t.TempDir(), "copy.db")
+	to := filepath.Join(filestest.TempDir(t), "copy.db")
 	key, err := os.ReadFile(from + ".key")
 	if err != nil {
 		t.Fatal(err)
@@ -200,21 +201,21 @@ func TestACopyChangesNothingThatIsThere(t *testing.T) {
 }
 
 func TestACopyThatCannotBeRightIsRefused(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	full, other, empty := filepath.Join(dir, "a.db"), filepath.Join(dir, "b.db"), filepath.Join(dir, "c.db")
 	fill(t, full)
 	fill(t, other)
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	running := filepath.Join(t.TempDir(), "d.db")
+	running := filepath.Join(filestest.TempDir(t), "d.db")
 	open(t, running, store.Options{})
 	for _, tt := range []struct {
 		name, from, to string
 		want           error
 	}{
 		{"another key", full, other, store.ErrOtherKey},
-		{"a file that a proxy has open", running, filepath.Join(t.TempDir(), "new.db"), store.ErrLocked},
+		{"a file that a proxy has open", running, filepath.Join(filestest.TempDir(t), "new.db"), store.ErrLocked},
 		{"a file that is not there", full + ".no", other, fs.ErrNotExist},
 		{"an empty file", empty, other, store.ErrForeign},
 	} {

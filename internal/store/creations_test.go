@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
@@ -38,7 +39,7 @@ func putAll(t *testing.T, s *store.Store, entries ...journal.Entry) {
 }
 
 func TestCreationsSurvive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	first := creation("tx-1", journal.Intended)
 	putAll(t, s, first)

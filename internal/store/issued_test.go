@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 )
@@ -92,7 +93,7 @@ func TestTokensAreBoundedInAll(t *testing.T) {
 }
 
 func TestALowerLimitAppliesToTheNextIssue(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	for range 8 {
 		must[secret.Text](t)(s.Issue(anna()))
@@ -106,7 +107,7 @@ func TestALowerLimitAppliesToTheNextIssue(t *testing.T) {
 }
 
 func TestTokensSurviveARestartAsHashes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	c := newClock()
 	s := open(t, path, store.Options{Now: c.now})
 	token := must[secret.Text](t)(s.Issue(anna()))
@@ -183,7 +184,7 @@ func TestRevoke(t *testing.T) {
 }
 
 func TestThePasswordOfAnOwnerStaysTheSame(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	first := must[secret.Text](t)(s.IssuePassword(anna()))
 	if len(first.Reveal()) != 28 {
@@ -235,7 +236,7 @@ func TestAnotherVoucherGivesAnotherPassword(t *testing.T) {
 }
 
 func TestVouchersDifferByOwnerPasswordAndKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	voucher := func(o store.TokenOwner, fingerprint byte) string {
 		t.Helper()
@@ -267,7 +268,7 @@ func TestVouchersDifferByOwnerPasswordAndKey(t *testing.T) {
 }
 
 func TestRecordsWithoutAVoucherAreTakenOver(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	token, password := must[secret.Text](t)(s.Issue(anna())), must[secret.Text](t)(s.IssuePassword(anna()))
 	stranger := anna()

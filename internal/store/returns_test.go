@@ -9,13 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
+
 	"go.etcd.io/bbolt"
 
 	"docusign-auth-proxy/internal/store"
 )
 
 func TestReturnAddressesOutliveTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	c := newClock()
 	s := open(t, path, store.Options{Now: c.now})
 	cipher, err := s.Returns().Cipher()
@@ -97,7 +99,7 @@ func TestTheSameAddressIsWrittenOnceADay(t *testing.T) {
 }
 
 func TestAFileOfAnEarlierVersionGetsItsBucket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	closeStore(t, open(t, path, store.Options{}))
 	boltFile(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("returns")) })
 	if err := store.Check(path); err != nil {

@@ -20,6 +20,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
+
 	"go.etcd.io/bbolt"
 
 	"docusign-auth-proxy/internal/secret"
@@ -60,7 +62,7 @@ func closeStore(t *testing.T, s *store.Store) {
 
 // each runs a test on a file and in memory: both have to behave alike.
 func each(t *testing.T, o store.Options, f func(*testing.T, *store.Store)) {
-	t.Run("file", func(t *testing.T) { f(t, open(t, filepath.Join(t.TempDir(), "state.db"), o)) })
+	t.Run("file", func(t *testing.T) { f(t, open(t, filepath.Join(filestest.TempDir(t), "state.db"), o)) })
 	t.Run("memory", func(t *testing.T) { f(t, open(t, "", o)) })
 }
 
@@ -97,7 +99,7 @@ func TestFilesArePrivate(t *testing.T) {
 		t.Log("modes mean nothing on Windows")
 		return
 	}
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	must[secret.Text](t)(s.IssuePassword(anna()))
 	for _, name := range []string{path, path + ".key", path + ".owner"} {
@@ -125,7 +127,7 @@ func TestFilesArePrivate(t *testing.T) {
 }
 
 func TestTheLockNamesItsHolder(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	_, err := store.Open(path, store.Options{Timeout: time.Millisecond})
 	if !errors.Is(err, store.ErrLocked) {
@@ -217,7 +219,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, store.ErrCorrupt},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "state.db")
+			path := filepath.Join(filestest.TempDir(t), "state.db")
 			test.make(t, path)
 			before, note := fileBytes(t, path), path+".owner"
 			if err := os.WriteFile(note, []byte("theirs"), 0o600); err != nil {
@@ -247,7 +249,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // A file is told to be damaged each time it is opened: the lock of a failed opening does not outlive it.
 func TestAFileThatCannotBeOpenedIsNotLeftLocked(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	closeStore(t, open(t, path, store.Options{}))
 	const freelist = 0x10 // flags of a page, at byte 8 of it
 	b, size, found := fileBytes(t, path), os.Getpagesize(), false
@@ -270,7 +272,7 @@ func TestAFileThatCannotBeOpenedIsNotLeftLocked(t *testing.T) {
 }
 
 func TestDamageAnywhereIsAnErrorOrHarmless(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	path := filepath.Join(dir, "state.db")
 	s := open(t, path, store.Options{})
 	for i := range 40 {
@@ -311,7 +313,7 @@ func TestDamageAnywhereIsAnErrorOrHarmless(t *testing.T) {
 }
 
 func TestCheckMakesAndChangesNothing(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	path := filepath.Join(dir, "state.db")
 	names := func() string {
 		var names []string
@@ -358,7 +360,7 @@ func TestAnEmptyFileIsANewStore(t *testing.T) {
 			return nil
 		},
 	} {
-		path := filepath.Join(t.TempDir(), "state.db")
+		path := filepath.Join(filestest.TempDir(t), "state.db")
 		if err := errors.Join(fill(path), store.Check(path)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -420,7 +422,7 @@ func TestRunTellsOfAFlushThatFails(t *testing.T) {
 }
 
 func TestLedgerRowsSurvive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{})
 	for _, err := range []error{
 		s.WriteLedger(map[string][]byte{"a": []byte("1"), "b": []byte("2"), "c": {}}, nil),
@@ -473,7 +475,7 @@ func child(path string) {
 }
 
 func TestAnIssuedTokenSurvivesAKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+path)
 	cmd.Stderr = os.Stderr

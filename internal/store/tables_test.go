@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 )
 
 func TestLearnedIdsSurvive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	c := newClock()
 	s := open(t, path, store.Options{Now: c.now})
 	for _, err := range []error{
@@ -86,7 +87,7 @@ func TestLearnedIdsAreBounded(t *testing.T) {
 }
 
 func TestTheFirstPinHolds(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s := open(t, path, store.Options{MaxPins: 2})
 	pin := func(integration, user, hash string) string {
 		t.Helper()
@@ -138,7 +139,7 @@ func TestTheFirstPinHolds(t *testing.T) {
 }
 
 func TestRefreshTokensAreEncrypted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	const canary = "c4n4ry-refresh-token"
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	s := open(t, path, store.Options{MaxRefresh: 2, Now: func() time.Time { return noon }})
@@ -199,7 +200,7 @@ func TestRefreshTokensWithoutTheirKey(t *testing.T) {
 		}, "not a key", false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "state.db")
+			path := filepath.Join(filestest.TempDir(t), "state.db")
 			s := open(t, path, store.Options{})
 			if err := s.PutRefresh("anna", secret.New("token")); err != nil {
 				t.Fatal(err)

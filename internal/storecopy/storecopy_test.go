@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
@@ -43,7 +44,7 @@ func (m *move) write(name, text string) {
 
 func newMove(t *testing.T, addr string) *move {
 	t.Helper()
-	m := &move{T: t, dir: t.TempDir(), owner: store.TokenOwner{
+	m := &move{T: t, dir: filestest.TempDir(t), owner: store.TokenOwner{
 		Integration: "billing", Authenticator: "anna@example.com", Principal: "anna@example.com",
 	}}
 	m.write("one.yaml", "environment: demo\nunknown: observe\nstore: state.db\n")

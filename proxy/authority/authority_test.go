@@ -23,6 +23,8 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/files"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -46,7 +48,7 @@ func newAuthority(t testing.TB, s authority.Spec) *authority.Authority {
 
 func keyPEM(t *testing.T, a *authority.Authority) []byte {
 	t.Helper()
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	if err := a.Save(filepath.Join(dir, "c"), filepath.Join(dir, "k"), false); err != nil {
 		t.Fatal(err)
 	}
@@ -179,15 +181,15 @@ func TestPermitsNothingThatIsNoHost(t *testing.T) {
 }
 
 func TestSaveAndLoad(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem")
 	a := newAuthority(t, authority.Spec{ECDSA: true})
 	if err := a.Save(cert, key, false); err != nil {
 		t.Fatal(err)
 	}
-	for path, mode := range map[string]fs.FileMode{cert: 0o644, key: 0o600} {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
-			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+	for path, open := range map[string]bool{cert: true, key: false} {
+		if who, err := files.OpenTo(path); err != nil || (who != "") != open {
+			t.Errorf("%s: open to %q, %v", path, who, err)
 		}
 	}
 	loaded := load(t, cert, key)
@@ -208,8 +210,8 @@ func TestSaveAndLoad(t *testing.T) {
 	if load(t, cert, key).Fingerprint() != b.Fingerprint() {
 		t.Error("overwrite kept the old CA")
 	}
-	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("key after overwrite: %v, %v", info.Mode(), err)
+	if who, err := files.OpenTo(key); err != nil || who != "" {
+		t.Errorf("key after overwrite: open to %q, %v", who, err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
 		t.Errorf("files left: %v, %v", left, err)
@@ -217,7 +219,7 @@ func TestSaveAndLoad(t *testing.T) {
 }
 
 func TestSaveLeavesNothingBehind(t *testing.T) {
-	dir := t.TempDir()
+	dir := filestest.TempDir(t)
 	cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem")
 	if err := os.WriteFile(cert, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/observe/ledger/ledgertest"
 	"docusign-auth-proxy/internal/store"
@@ -14,7 +15,7 @@ import (
 
 func stateFile(t *testing.T) *store.Store {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "state.db"), store.Options{})
+	s, err := store.Open(filepath.Join(filestest.TempDir(t), "state.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

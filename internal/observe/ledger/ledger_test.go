@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
@@ -257,7 +258,7 @@ func TestHostileTextIsOnlyData(t *testing.T) {
 }
 
 func TestRowsSurvive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	open := func() *store.Store {
 		s, err := store.Open(path, store.Options{})
 		if err != nil {
@@ -563,7 +564,7 @@ func child(path string) error {
 }
 
 func TestWhatWasFlushedSurvivesAKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+path)
 	cmd.Stderr = os.Stderr

@@ -9,6 +9,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
@@ -28,7 +29,7 @@ func names(operations []ledger.Operation) (list []string) {
 }
 
 func TestSOAPOperationsAreKept(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
+	path := filepath.Join(filestest.TempDir(t), "state.db")
 	s, err := store.Open(path, store.Options{})
 	if err != nil {
 		t.Fatal(err)

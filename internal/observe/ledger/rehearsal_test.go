@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
@@ -116,7 +117,7 @@ func TestFurtherUsersOfACauseAreKeptAsOne(t *testing.T) {
 }
 
 func TestRehearsalsAreThoseOfTheConfigurationInForce(t *testing.T) {
-	s, err := store.Open(filepath.Join(t.TempDir(), "state.db"), store.Options{})
+	s, err := store.Open(filepath.Join(filestest.TempDir(t), "state.db"), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
