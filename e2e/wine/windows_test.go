@@ -141,6 +141,7 @@ func (w *windows) compile(ctx context.Context) error {
 	for _, p := range []struct{ name, options string }{
 		{stub, "-shared -ladvapi32"},
 		{"console.exe", "-municode"},
+		{"hold.exe", "-municode"},
 		{"winhttp.exe", "-municode -lwinhttp"},
 	} {
 		source := filepath.Join("programs", strings.TrimSuffix(p.name, filepath.Ext(p.name))+".c")

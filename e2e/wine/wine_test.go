@@ -33,6 +33,8 @@ func rows() []row {
 		{"the demo ends well and leaves no folder behind", demoLeavesNothing},
 		{"a killed proxy keeps its state, and a second one is told who has the file", stateIsKept},
 		{"every command speaks to the running proxy", commandsBesideIt},
+		{"files with secrets are closed to others, and one that is open is told", secretsAreClosed},
+		{"a log file that is full is renamed, and grows while another program has it open", aLogFile},
 		{"paths may have drives, backslashes, spaces and letters of other languages", windowsPaths},
 		{"Ctrl-C, Ctrl-Break, a closed window, log-off and shutdown finish the calls under way", consoleEvents},
 	}

@@ -229,8 +229,9 @@ func grant(s Spec, say func(string)) error {
 			return err
 		}
 		if strings.EqualFold(path, dir) {
-			say("warning: so it may change its own configuration\nnext: write store: state/state.db into " + s.Config +
-				" and repeat the command")
+			say("warning: so it may change its own configuration\nnext: stop the service, move the state file and all whose " +
+				"names begin with its name into the folder " + filepath.Join(dir, "state") +
+				", write store: state/state.db into " + s.Config + ", and repeat the command")
 		}
 	}
 	return nil
