@@ -18,10 +18,9 @@ import (
 	"testing/fstest"
 	"time"
 
-	"docusign-auth-proxy/internal/files/filestest"
-
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"

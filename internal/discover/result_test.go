@@ -9,14 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/files/filestest"
-
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"

@@ -14,14 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/files/filestest"
-
 	"github.com/alicebob/miniredis/v2/server"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/files/filestest"
-
 	"go.etcd.io/bbolt"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/store"
 )
 

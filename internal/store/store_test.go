@@ -20,10 +20,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"docusign-auth-proxy/internal/files/filestest"
-
 	"go.etcd.io/bbolt"
 
+	"docusign-auth-proxy/internal/files/filestest"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 )
