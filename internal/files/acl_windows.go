@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -148,17 +149,35 @@ func openTo(path string, info fs.FileInfo) (string, error) {
 		return who, err
 	}
 	list, err := others(path, info.IsDir())
+	return told(list, info.IsDir()), err
+}
+
+// ChangeableBy is OpenTo without those who may only read, which everybody may with a program.
+func ChangeableBy(path string) (who string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if who, err := withoutACL(path); who != "" || err != nil {
+		return who, err
+	}
+	list, err := others(path, info.IsDir())
+	list = slices.DeleteFunc(list, func(e entry) bool { return e.rights&changes(info.IsDir()) == 0 })
+	return told(list, info.IsDir()), err
+}
+
+func told(list []entry, folder bool) string {
 	var who []string
 	for _, e := range list {
 		verb := " may read it"
-		if e.rights&changes(info.IsDir()) != 0 {
+		if e.rights&changes(folder) != 0 {
 			verb = " may change it"
 		}
 		if said := e.name() + verb; !slices.Contains(who, said) {
 			who = append(who, said)
 		}
 	}
-	return strings.Join(who, ", "), err
+	return strings.Join(who, ", ")
 }
 
 // closing keeps what a service was granted, which may come from the folder.

@@ -72,11 +72,11 @@ func (controlManager) Prepare(s Spec, say func(string)) error {
 // refuseOpen keeps a program that any user may replace from running with the service's rights.
 func refuseOpen(program string) error {
 	for _, path := range []string{filepath.Dir(program), program} {
-		who, err := files.OpenTo(path)
+		who, err := files.ChangeableBy(path)
 		if err != nil {
 			return err
 		}
-		if strings.Contains(who, "change") { // everybody may read a program
+		if who != "" {
 			return fmt.Errorf("%s: %s, and so could let the service run another program\nnext: copy the binary to %s and "+
 				"install from there", path, who, filepath.Join(os.Getenv("ProgramFiles"), DefaultName))
 		}

@@ -15,13 +15,16 @@ const restartAfter = 5 * time.Second
 // when its listeners are open, with what reads the configuration again.
 type Serve func(ctx context.Context, also slog.Handler, up func(reload func())) error
 
+// managed is a Serve whose events are told already.
+type managed func(ctx context.Context, up func(reload func())) error
+
 // Run serves as the service manager wants it. On a machine whose service manager starts programs as they are, that is
 // until ctx ends.
 func Run(ctx context.Context, name string, serve Serve) error {
 	write, done := openLog(name)
 	defer done()
 	e := newEvents(write)
-	return manage(ctx, name, func(ctx context.Context, _ slog.Handler, up func(func())) error {
+	return manage(ctx, name, func(ctx context.Context, up func(func())) error {
 		isUp := false
 		err := serve(ctx, eventHandler{events: e}, func(reload func()) {
 			isUp = true

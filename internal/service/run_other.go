@@ -12,6 +12,6 @@ func openLog(string) (write func(kind, string) error, done func()) {
 }
 
 // manage: systemd starts a program as it is and ends it with SIGTERM.
-func manage(ctx context.Context, _ string, serve Serve) error {
-	return serve(ctx, nil, func(func()) {})
+func manage(ctx context.Context, _ string, serve managed) error {
+	return serve(ctx, func(func()) {})
 }

@@ -43,7 +43,7 @@ func openLog(name string) (write func(kind, string) error, done func()) {
 
 // manage speaks to the Service Control Manager. Signals are left alone: Go's runtime makes one of the log-off of any
 // user, which must not end a service.
-func manage(_ context.Context, name string, serve Serve) error {
+func manage(_ context.Context, name string, serve managed) error {
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
 	h := &handler{serve: serve}
 	err := svc.Run(name, h)
@@ -55,7 +55,7 @@ func manage(_ context.Context, name string, serve Serve) error {
 }
 
 type handler struct {
-	serve Serve
+	serve managed
 	err   error // of serve
 }
 
@@ -66,7 +66,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 	up, ended := make(chan func(), 1), make(chan struct{})
 	go func() {
 		defer close(ended)
-		h.err = h.serve(ctx, nil, func(reload func()) { up <- reload })
+		h.err = h.serve(ctx, func(reload func()) { up <- reload })
 	}()
 	ticker := time.NewTicker(pendingEvery)
 	defer ticker.Stop()
