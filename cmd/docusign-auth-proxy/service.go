@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -107,6 +106,10 @@ func (s *machineService) install(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	before, err := s.manager.Status(s.name)
+	if err != nil {
+		return err
+	}
 	if err := s.manager.Prepare(spec, s.say); err != nil {
 		return err
 	}
@@ -118,10 +121,6 @@ func (s *machineService) install(cmd *cobra.Command) error {
 			return err
 		}
 		needs(&spec, cfg)
-	}
-	before, err := s.manager.Status(s.name)
-	if err != nil {
-		return err
 	}
 	if err := s.manager.Install(spec, s.say); err != nil {
 		return err
@@ -367,7 +366,7 @@ func (s *machineService) status(cmd *cobra.Command) (found serviceStatus, err er
 		return found, err
 	}
 	found.Log = cmp.Or(logOf(found.Config), "journalctl -u "+s.name)
-	found.Version = versionOf(cmd.Context(), found.Program)
+	found.Version = versionOf(found.Program)
 	if !found.Running {
 		return found, nil
 	}
@@ -450,16 +449,12 @@ func serveAsService(ctx context.Context, path string, also slog.Handler, up func
 	return err
 }
 
-// versionOf asks the binary of the service, which need not be this one.
-func versionOf(ctx context.Context, program string) string {
+// versionOf does not run another binary to learn its version: who asks may have more rights than the service.
+func versionOf(program string) string {
 	if own, err := os.Executable(); err == nil && own == program {
 		return versionLine()
 	}
-	out, err := exec.CommandContext(ctx, program, "version").Output()
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(out))
+	return "of another binary than this one"
 }
 
 // keepCrash lets Go's runtime write why it ended the process into crash.log beside the log: a service has no standard

@@ -21,6 +21,7 @@ const (
 	everyone   = "S-1-1-0"
 	ownService = "S-1-5-80-" // NT SERVICE\name: the account of one service alone
 
+	allowedIf    = 9    // ACCESS_ALLOWED_CALLBACK_ACE: allowed under a condition, which is taken to hold
 	deleteChild  = 0x40 // FILE_DELETE_CHILD
 	readsFile    = windows.FILE_READ_DATA | windows.GENERIC_READ | windows.GENERIC_ALL
 	takesOver    = windows.WRITE_DAC | windows.WRITE_OWNER | windows.DELETE | windows.GENERIC_ALL
@@ -54,7 +55,7 @@ func entries(sd *windows.SECURITY_DESCRIPTOR) ([]entry, error) {
 		if err := windows.GetAce(dacl, i, &ace); err != nil {
 			return nil, err
 		}
-		if ace.Header.AceType == windows.ACCESS_ALLOWED_ACE_TYPE {
+		if ace.Header.AceType == windows.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceType == allowedIf {
 			id := (*windows.SID)(unsafe.Pointer(&ace.SidStart))
 			list = append(list, entry{id.String(), id, ace.Mask, ace.Header.AceFlags})
 		}
@@ -97,7 +98,7 @@ func kept(sd *windows.SECURITY_DESCRIPTOR) []entry {
 	}
 	return slices.DeleteFunc(list, func(e entry) bool {
 		_, _, kind, err := e.id.LookupAccount("")
-		single := strings.HasPrefix(e.sid, ownService) || err == nil && kind == windows.SidTypeUser
+		single := isService(e.sid) || err == nil && kind == windows.SidTypeUser
 		return !single || e.flags&windows.INHERIT_ONLY_ACE != 0
 	})
 }
@@ -114,7 +115,7 @@ func services(dir string, inherited uint8) []entry {
 		return nil
 	}
 	return slices.DeleteFunc(list, func(e entry) bool {
-		return !strings.HasPrefix(e.sid, ownService) || e.flags&inherited == 0
+		return !isService(e.sid) || e.flags&inherited == 0
 	})
 }
 
@@ -152,7 +153,8 @@ func openTo(path string, info fs.FileInfo) (string, error) {
 	return told(list, info.IsDir()), err
 }
 
-// ChangeableBy is OpenTo without those who may only read, which everybody may with a program.
+// ChangeableBy is OpenTo without those who may only read, which everybody may with a program, and with an owner who is
+// no administrator: he may change the list.
 func ChangeableBy(path string) (who string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -163,7 +165,23 @@ func ChangeableBy(path string) (who string, err error) {
 	}
 	list, err := others(path, info.IsDir())
 	list = slices.DeleteFunc(list, func(e entry) bool { return e.rights&changes(info.IsDir()) == 0 })
+	id, failed := owner(path)
+	if failed != nil {
+		return "", errors.Join(err, failed)
+	}
+	if sid := id.String(); !trusted(sid) && sid != self() {
+		list = append(list, entry{sid: sid, id: id, rights: windows.WRITE_DAC})
+	}
 	return told(list, info.IsDir()), err
+}
+
+func owner(path string) (*windows.SID, error) {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read the owner of", Path: path, Err: err}
+	}
+	id, _, err := sd.Owner()
+	return id, err
 }
 
 func told(list []entry, folder bool) string {
@@ -204,16 +222,15 @@ func changes(folder bool) windows.ACCESS_MASK {
 
 // others are the lines of the ACL at path that let somebody in who should not be.
 func others(path string, folder bool) ([]entry, error) {
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
-		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
-	if err != nil {
-		return nil, &fs.PathError{Op: "read the ACL of", Path: path, Err: err}
-	}
-	owner, _, err := sd.Owner()
+	id, err := owner(path)
 	if err != nil {
 		return nil, err
 	}
-	return strangers(sd, []string{owner.String(), self()}, folder)
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read the ACL of", Path: path, Err: err}
+	}
+	return strangers(sd, []string{id.String(), self()}, folder)
 }
 
 func strangers(sd *windows.SECURITY_DESCRIPTOR, mine []string, folder bool) ([]entry, error) {
@@ -250,6 +267,11 @@ func withoutACL(path string) (string, error) {
 	return "everybody may change it: " + windows.UTF16ToString(system[:]) + " keeps no permissions", nil
 }
 
+// isService knows the account of one service by the five numbers of its name; S-1-5-80-0 is all of them.
+func isService(sid string) bool {
+	return strings.HasPrefix(sid, ownService) && strings.Count(sid[len(ownService):], "-") == 4
+}
+
 // trusted knows accounts by number, for their names are translated: SYSTEM, Administrators, creator and owner, the
 // account of a service, and what a domain has for its administrators.
 func trusted(sid string) bool {
@@ -258,7 +280,7 @@ func trusted(sid string) bool {
 		return true
 	}
 	last := sid[strings.LastIndexByte(sid, '-'):]
-	return strings.HasPrefix(sid, ownService) ||
+	return isService(sid) ||
 		strings.HasPrefix(sid, "S-1-5-21-") && slices.Contains([]string{"-500", "-512", "-519"}, last)
 }
 

@@ -19,6 +19,7 @@ func TestWhoAnACLLetsIn(t *testing.T) {
 	}{
 		{"owner, SYSTEM and Administrators", "D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + person + ")", "", ""},
 		{"the account of a service", "D:P(A;;FA;;;SY)(A;;FA;;;" + service + ")", "", ""},
+		{"all services", "D:P(A;;FR;;;S-1-5-80-0)", "S-1-5-80-0", ""},
 		{"a domain's administrators", "D:P(A;;FA;;;S-1-5-21-1-2-3-512)", "", ""},
 		{"users who read", "D:(A;ID;FR;;;BU)", "S-1-5-32-545", ""},
 		{"users who change", "D:(A;ID;0x1301bf;;;AU)", "S-1-5-11", "S-1-5-11"},

@@ -291,7 +291,8 @@ func (u unitManager) control(verb, name string) error {
 func (u unitManager) Status(name string) (Status, error) {
 	text, err := u.tool("systemctl", "show", name+".service", "--property=LoadState,ActiveState,SubState,MainPID,User,"+
 		"UnitFileState,ExecStart,ExecMainStatus")
-	return shown(name, text), err
+	s := shown(name, text)
+	return s, errors.Join(err, foreign(s))
 }
 
 // shown reads what systemctl show says. Only the last argument of ours, the configuration, can have blanks in it.
@@ -306,7 +307,7 @@ func shown(name, text string) Status {
 	}
 	_, program, _ := strings.Cut(all["ExecStart"], "path=")
 	program, _, _ = strings.Cut(program, " ; ")
-	_, file, _ := strings.Cut(all["ExecStart"], " --config ")
+	_, file, _ := strings.Cut(all["ExecStart"], " run --config ")
 	file, _, _ = strings.Cut(file, " ; ")
 	pid, _ := strconv.ParseUint(all["MainPID"], 10, 32) // 0 = none
 	end := ""

@@ -129,7 +129,7 @@ func TestAServiceOfSystemdIsInstalledRepairedAndTakenOut(t *testing.T) {
 	if said := m.install(u, s); !strings.Contains(said, "removed "+lowPorts("billing")) {
 		t.Errorf("the right to listen below 1024 stays:\n%s", said)
 	}
-	m.shows = "LoadState=loaded\nActiveState=active\n"
+	m.shows = "LoadState=loaded\nActiveState=active\nExecStart={ path=/p ; argv[]=/p run --config /etc/billing/config.yaml ; }\n"
 	m.said, m.asked = nil, nil
 	if err := u.Uninstall(t.Context(), "billing", m.say); err != nil {
 		t.Fatal(err)
@@ -251,5 +251,24 @@ func TestAUnitThatCannotBeWrittenIsAnError(t *testing.T) {
 	m.put("/etc/systemd/system", "a file where the folder should be", 0o644)
 	if err := u.Install(s, m.say); err == nil || !strings.Contains(err.Error(), "/etc/systemd/system") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAServiceOfAnotherProgramIsLeftAlone(t *testing.T) {
+	m, u := newMachine(t)
+	m.put("/etc/systemd/system/nginx.service", "[Service]", 0o644)
+	m.shows = "LoadState=loaded\nActiveState=active\nSubState=running\n" +
+		"ExecStart={ path=/usr/sbin/nginx ; argv[]=/usr/sbin/nginx --config /etc/nginx.conf ; }\n"
+	err := u.Uninstall(t.Context(), "nginx", func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "another program's: /usr/sbin/nginx\nnext: ") {
+		t.Errorf("%v", err)
+	}
+	if got := m.text("/etc/systemd/system/nginx.service"); got != "[Service]" {
+		t.Errorf("its unit is now %q", got)
+	}
+	for _, line := range m.asked {
+		if !strings.HasPrefix(line, "systemctl show ") {
+			t.Errorf("ran %s", line)
+		}
 	}
 }

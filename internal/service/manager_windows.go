@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +56,11 @@ func (controlManager) Prepare(s Spec, say func(string)) error {
 	dir := filepath.Dir(s.Config)
 	_, err := os.Stat(dir)
 	ours := err != nil || strings.EqualFold(dir, folder(s.Name))
+	if ours {
+		if err := refuseForeign(dir); err != nil {
+			return err
+		}
+	}
 	for _, below := range []string{"", "keys", "state", "log"} {
 		if err := files.MkdirAll(filepath.Join(dir, below), 0o700); err != nil {
 			return err
@@ -84,9 +90,33 @@ func refuseOpen(program string) error {
 	return nil
 }
 
+// refuseForeign refuses a folder that an ordinary user has made or may change: everybody may make folders in
+// ProgramData, and its owner could open it again.
+func refuseForeign(dir string) error {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	who := "it leads to another place"
+	if info.Mode().Type() == fs.ModeDir {
+		if who, err = files.ChangeableBy(dir); who == "" || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s cannot be trusted: %s\nnext: look at what is in it, move it away, and repeat the command", dir,
+		who)
+}
+
 // protect takes a folder and all in it out of what is inherited from above, where every user may read.
 func protect(dir, account string) error {
-	sd, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
+	sd, err := windows.SecurityDescriptorFromString("O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
+	if err != nil {
+		return err
+	}
+	owner, _, err := sd.Owner()
 	if err != nil {
 		return err
 	}
@@ -94,8 +124,9 @@ func protect(dir, account string) error {
 	if err != nil {
 		return err
 	}
-	err = windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
-		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+	const all = windows.OWNER_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION |
+		windows.PROTECTED_DACL_SECURITY_INFORMATION
+	err = windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, all, owner, nil, dacl, nil)
 	return errors.Join(err, files.Grant(dir, account, false))
 }
 
@@ -370,10 +401,10 @@ func configured(handle windows.Handle, s *Status) error {
 		return err
 	}
 	s.Program = line[0]
-	if i := slices.Index(line, "--config"); i >= 0 && i+1 < len(line) {
-		s.Config = line[i+1]
+	if len(line) > 4 && slices.Equal(line[1:4], []string{"service", "run", "--config"}) {
+		s.Config = line[4]
 	}
-	return nil
+	return foreign(*s)
 }
 
 func withManager(access uint32, do func(*mgr.Mgr) error) error {

@@ -6,6 +6,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"docusign-auth-proxy/deploy/systemd"
@@ -27,6 +28,7 @@ type Manager interface {
 	// Start and Stop come back when it is so.
 	Start(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
+	// Status refuses to tell of another program's service.
 	Status(name string) (Status, error)
 }
 
@@ -52,7 +54,7 @@ type Status struct {
 	Account   string `json:"account,omitempty"`
 	StartType string `json:"start_type,omitempty"`
 	Program   string `json:"program,omitempty"`
-	Config    string `json:"config,omitempty"`
+	Config    string `json:"config,omitempty"` // "" = another program's
 }
 
 // LogNeedsFile says that standard error of a service goes nowhere on this machine.
@@ -63,3 +65,12 @@ var (
 	errNotInstalled = errors.New("the service is not installed\nnext: docusign-auth-proxy service install")
 	errNotAdmin     = errors.New(notAdmin)
 )
+
+// foreign refuses a service that another program has: whoever mistypes a name must not lose it. With the usual name
+// alone may it be what an earlier version needed, such as a wrapper.
+func foreign(s Status) error {
+	if !s.Installed || s.Config != "" || s.Name == DefaultName {
+		return nil
+	}
+	return fmt.Errorf("the service %s is another program's: %s\nnext: take another --name", s.Name, s.Program)
+}
