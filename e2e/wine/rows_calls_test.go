@@ -30,7 +30,7 @@ func doorsAsOnLinux(t *testing.T, w *windows) {
 		}
 		t.Skip("curl is not installed; .ci/install installs it")
 	}
-	there, here := onWindows(t, w), onLinux(t)
+	there, here := onWindows(t, w), onLinux(t, w)
 	if len(there) != len(here) || len(here) < 10 {
 		t.Fatalf("%d calls there, %d here", len(there), len(here))
 	}
@@ -55,7 +55,7 @@ func addresses(t *testing.T, host string) (flags []string, listen []string) {
 
 func onWindows(t *testing.T, w *windows) []exchange {
 	t.Helper()
-	flags, at := addresses(t, "127.25.0.4")
+	flags, at := addresses(t, w.address())
 	sandbox := w.start(t, append([]string{product, "sandbox", "--dir", `C:\doors`}, flags...)...)
 	sandbox.prints("What reaches DocuSign:")
 	s := &setup{t: t, w: w, folder: `C:\doors`, config: `C:\doors\proxy.yaml`, proxy: at[1], admin: at[2]}
@@ -64,9 +64,9 @@ func onWindows(t *testing.T, w *windows) []exchange {
 }
 
 // onLinux is the same in this process.
-func onLinux(t *testing.T) []exchange {
+func onLinux(t *testing.T, w *windows) []exchange {
 	t.Helper()
-	_, at := addresses(t, "127.25.0.5")
+	_, at := addresses(t, w.address())
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &apptest.SyncBuffer{}
@@ -163,7 +163,7 @@ func (s *setup) old(program, base string) (string, error) {
 // oldPrograms calls as programs of Windows do that nobody can change: with the proxy in their code, with the settings
 // of WinHTTP, with those of Internet Explorer, or with the proxy as their base URL.
 func oldPrograms(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\programs`, "127.25.0.6", nil)
+	s := w.newSetup(t, `C:\programs`, nil)
 	s.run()
 	good := func(program, base string) {
 		t.Helper()

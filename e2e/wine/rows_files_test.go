@@ -14,7 +14,7 @@ import (
 
 // secretsAreClosed takes Wine's view of an ACL: the bits for others of a file's mode say what everybody may do.
 func secretsAreClosed(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\secrets`, "127.25.0.5", nil)
+	s := w.newSetup(t, `C:\secrets`, nil)
 	s.run()
 	s.do("capture", "start", "--integration", "nightly-billing")
 	s.login()
@@ -65,7 +65,7 @@ func secretsAreClosed(t *testing.T, w *windows) {
 
 // aLogFile is full from its first line on. A program that has it open keeps it from being renamed, and costs no line.
 func aLogFile(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\logged`, "127.25.0.6", func(_ *setup, c apptest.Section) {
+	s := w.newSetup(t, `C:\logged`, func(_ *setup, c apptest.Section) {
 		c["log"] = apptest.Section{"level": "info", "file": `log\proxy.log`, "max_size": "1MiB"}
 	})
 	file := w.local(s.folder + `\log\proxy.log`)

@@ -26,7 +26,7 @@ func demoLeavesNothing(t *testing.T, w *windows) {
 }
 
 func stateIsKept(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\state`, "127.25.0.1", nil)
+	s := w.newSetup(t, `C:\state`, nil)
 	first := s.run()
 	token := s.login()
 	s.good("")
@@ -55,7 +55,7 @@ func (s *setup) elsewhere() []byte {
 }
 
 func commandsBesideIt(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\commands`, "127.25.0.2", nil)
+	s := w.newSetup(t, `C:\commands`, nil)
 	p := s.run()
 	s.do("capture", "start", "--integration", "nightly-billing")
 	s.login()
@@ -88,7 +88,7 @@ func commandsBesideIt(t *testing.T, w *windows) {
 }
 
 func windowsPaths(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\Program Data\Übung für Łódź`, "127.25.0.3", func(s *setup, c apptest.Section) {
+	s := w.newSetup(t, `C:\Program Data\Übung für Łódź`, func(s *setup, c apptest.Section) {
 		c["store"] = s.folder + `\state.db`
 		c["interception"] = apptest.Section{"ca_cert": `.\ca.pem`, "ca_key": `keys\..\ca-key.pem`}
 		c.At("upstream")["ca_file"] = strings.TrimPrefix(s.folder, "C:") + `\sandbox-ca.pem`
@@ -109,7 +109,7 @@ func consoleEvents(t *testing.T, w *windows) {
 	} {
 		t.Run(event.name, func(t *testing.T) {
 			t.Parallel()
-			s := w.newSetup(t, `C:\console`+event.number, "127.25.1."+event.number, nil)
+			s := w.newSetup(t, `C:\console`+event.number, nil)
 			p := w.start(t, bin+"console.exe", event.number, product+" run --config "+s.config)
 			s.ready(p.running)
 			under := s.slow()

@@ -12,7 +12,7 @@ import (
 
 // aService goes through the life of the service: by the Service Control Manager, which is Wine's here.
 func aService(t *testing.T, w *windows) {
-	s := w.newSetup(t, `C:\Program Data\proxy`, "127.25.0.7", func(_ *setup, c apptest.Section) {
+	s := w.newSetup(t, `C:\Program Data\proxy`, func(_ *setup, c apptest.Section) {
 		c["store"] = `state\state.db`
 	})
 	says := func(want string, args ...string) {

@@ -34,8 +34,8 @@ type setup struct {
 	sandbox      *sandbox.Sandbox
 }
 
-// newSetup takes an address of loopback for the row alone; change may alter the configuration.
-func (w *windows) newSetup(t *testing.T, folder, host string, change func(*setup, apptest.Section)) *setup {
+// newSetup takes an address of loopback for itself alone; change may alter the configuration.
+func (w *windows) newSetup(t *testing.T, folder string, change func(*setup, apptest.Section)) *setup {
 	t.Helper()
 	sb, err := sandbox.Start(sandbox.Options{})
 	if err != nil {
@@ -46,6 +46,7 @@ func (w *windows) newSetup(t *testing.T, folder, host string, change func(*setup
 	if err != nil {
 		t.Fatal(err)
 	}
+	host := w.address()
 	s := &setup{
 		t: t, w: w, folder: folder, config: folder + `\proxy.yaml`, proxy: free(t, host), admin: free(t, host), sandbox: sb,
 	}
@@ -82,6 +83,9 @@ func (s *setup) change(edit func(apptest.Section)) {
 		s.t.Fatal(err)
 	}
 }
+
+// address is one of loopback that nothing else here has, so that no two rows find the same port free.
+func (w *windows) address() string { return fmt.Sprintf("127.25.0.%d", w.given.Add(1)) }
 
 // free finds a port that nobody has at an address of loopback.
 func free(t *testing.T, host string) string {

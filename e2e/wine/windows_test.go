@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type windows struct {
 	prefix                   string // what Wine calls so: the drive C, the registry
 	drive                    string // C:\ as a folder here
 	env                      []string
+	given                    atomic.Int32 // addresses of loopback
 }
 
 // bin is where the programs lie.
