@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"os"
 )
 
 // The layout of a bbolt file, version 2. The library's own check trusts the lengths in the pages it checks: on a
@@ -25,8 +26,11 @@ const (
 	freelistPage = 0x10
 
 	bucketElement = 0x01
-	manyFree      = 0xFFFF // the count is in the first id
-	noFreelist    = ^uint64(0)
+	minPageSize   = 1 << 10 // that bbolt looks for
+	maxPageSize   = 1 << 24
+
+	manyFree   = 0xFFFF // the count is in the first id
+	noFreelist = ^uint64(0)
 
 	maxDepth    = 64           // of pages
 	bucketDepth = maxDepth / 4 // a bucket's weight in it: buckets may share bytes, so each one more doubles the work
@@ -41,22 +45,53 @@ type checker struct {
 	seen     map[uint64]bool
 }
 
+// checkLength reports that a file has no valid meta page, or lacks pages which the newest counts. bbolt would find the
+// same, but on Windows it makes the file as long as its mapping before. Another process may write meanwhile: it makes
+// the file longer before it counts the pages, hence the order here.
+func checkLength(f *os.File) (err error) {
+	if info, err := f.Stat(); err != nil || info.Size() == 0 {
+		return err
+	}
+	defer recovered(&err)
+	c := &checker{r: f}
+	for at := uint64(0); at <= maxPageSize; at = max(2*at, minPageSize) { // where bbolt looks for one as well
+		if m, valid := c.metaAt(at); valid {
+			c.pageSize = uint64(u32(m[8:]))
+			break
+		}
+	}
+	require(c.pageSize >= minPageSize && c.pageSize <= maxPageSize, "no valid meta page")
+	end := u64(c.meta()[40:])
+	info, err := f.Stat()
+	if err == nil {
+		c.holds(end, info.Size())
+	}
+	return err
+}
+
 // checkPages reports the first damage in the structure of a bbolt file of size bytes.
 func checkPages(r io.ReaderAt, size int64, pageSize int) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
-		}
-	}()
+	defer recovered(&err)
 	c := &checker{r: r, pageSize: uint64(pageSize), seen: map[uint64]bool{0: true, 1: true}}
 	meta := c.meta()
 	c.end = u64(meta[40:])
-	require(c.end <= uint64(size)/c.pageSize, "%d bytes are left of %d pages", size, c.end)
+	c.holds(c.end, size)
 	c.tree(u64(meta[16:]), 0)
 	if freelist := u64(meta[32:]); freelist != noFreelist {
 		c.freelist(freelist)
 	}
 	return nil
+}
+
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%v", p)
+	}
+}
+
+// holds requires that a file of size bytes has all pages before end.
+func (c *checker) holds(end uint64, size int64) {
+	require(end <= uint64(size)/c.pageSize, "%d bytes are left of %d pages", size, end)
 }
 
 func require(ok bool, otherwise string, args ...any) {
@@ -76,16 +111,24 @@ func (c *checker) read(at, size uint64) []byte {
 // meta takes the newer of the two meta pages that have a right checksum, as bbolt does.
 func (c *checker) meta() (newest []byte) {
 	for id := range uint64(2) {
-		m := c.read(id*c.pageSize+headerSize, metaSize)
-		sum := fnv.New64a()
-		sum.Write(m[:metaSize-8])
-		valid := u32(m) == boltMagic && u32(m[4:]) == boltVersion && u64(m[56:]) == sum.Sum64()
+		m, valid := c.metaAt(id * c.pageSize)
 		if valid && (newest == nil || u64(m[48:]) >= u64(newest[48:])) {
 			newest = m
 		}
 	}
 	require(newest != nil, "no valid meta page")
 	return newest
+}
+
+// metaAt reads a meta page; what lies outside of the file is none.
+func (c *checker) metaAt(at uint64) (m []byte, valid bool) {
+	m = make([]byte, metaSize)
+	if _, err := c.r.ReadAt(m, int64(at+headerSize)); err != nil {
+		return nil, false
+	}
+	sum := fnv.New64a()
+	sum.Write(m[:metaSize-8])
+	return m, u32(m) == boltMagic && u32(m[4:]) == boltVersion && u64(m[56:]) == sum.Sum64()
 }
 
 // page reads a page with its overflow and marks it as reached: one reached twice is damage, and could be a loop.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -123,7 +122,6 @@ func openToAll(info fs.FileInfo) bool {
 // bbolt panics, or faults, on damaged pages; here that is an error.
 func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 	var handle *os.File
-	var found int64 // bytes before bbolt makes the file longer, as it does on Windows
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -138,11 +136,14 @@ func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 		ReadOnly: readOnly,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			h, err := files.Open(name, flag, mode)
-			handle = h
-			if info, failed := os.Stat(name); failed == nil {
-				found = info.Size()
+			if err != nil {
+				return nil, err
 			}
-			return h, err
+			if damage := checkLength(h); damage != nil {
+				return nil, errors.Join(f.damaged(damage), h.Close())
+			}
+			handle = h
+			return h, nil
 		},
 	})
 	switch {
@@ -156,7 +157,7 @@ func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 	}
 	info, err := handle.Stat()
 	if err == nil {
-		if damage := checkPages(handle, cmp.Or(found, info.Size()), f.db.Info().PageSize); damage != nil {
+		if damage := checkPages(handle, info.Size(), f.db.Info().PageSize); damage != nil {
 			err = f.damaged(damage)
 		}
 	}

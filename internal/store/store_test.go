@@ -248,6 +248,9 @@ func TestOpenRefuses(t *testing.T) {
 
 // A file is told to be damaged each time it is opened: the lock of a failed opening does not outlive it.
 func TestAFileThatCannotBeOpenedIsNotLeftLocked(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a panic of bbolt leaves its mapping until the process ends, and Windows deletes no file that is mapped")
+	}
 	path := filepath.Join(filestest.TempDir(t), "state.db")
 	closeStore(t, open(t, path, store.Options{}))
 	const freelist = 0x10 // flags of a page, at byte 8 of it
