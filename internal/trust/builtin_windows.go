@@ -61,13 +61,13 @@ func (s systemStore) Uninstall(_ context.Context, c *x509.Certificate) (Plan, er
 }
 
 // Trusts implements Store. Where the machine's store does not trust it, it looks into the user's.
-func (s systemStore) Trusts(_ context.Context, c *x509.Certificate, now time.Time) (Verdict, error) {
+func (s systemStore) Trusts(ctx context.Context, c *x509.Certificate, now time.Time) (Verdict, error) {
 	all, err := s.certificates()
 	v := verdict(s.path(), all, c, now)
 	if err != nil || v.Trusted || s.place == windows.CERT_SYSTEM_STORE_CURRENT_USER {
 		return v, err
 	}
-	user, err := systemStore{windows.CERT_SYSTEM_STORE_CURRENT_USER, s.name}.Trusts(context.Background(), c, now)
+	user, err := systemStore{windows.CERT_SYSTEM_STORE_CURRENT_USER, s.name}.Trusts(ctx, c, now)
 	if user.Trusted {
 		v.Reason += "; that of this user does, which neither services nor IIS read"
 	}
