@@ -75,9 +75,10 @@ func (controlManager) Prepare(s Spec, say func(string)) error {
 	return nil
 }
 
-// refuseOpen keeps a program that any user may replace from running with the service's rights.
+// refuseOpen keeps a program that any user may replace, it or a folder above it, from running with the service's
+// rights.
 func refuseOpen(program string) error {
-	for _, path := range []string{filepath.Dir(program), program} {
+	for path := program; ; path = filepath.Dir(path) {
 		who, err := files.ChangeableBy(path)
 		if err != nil {
 			return err
@@ -86,8 +87,10 @@ func refuseOpen(program string) error {
 			return fmt.Errorf("%s: %s, and so could let the service run another program\nnext: copy the binary to %s and "+
 				"install from there", path, who, filepath.Join(os.Getenv("ProgramFiles"), DefaultName))
 		}
+		if path == filepath.Dir(path) {
+			return nil
+		}
 	}
-	return nil
 }
 
 // refuseForeign refuses a folder that an ordinary user has made or may change: everybody may make folders in
