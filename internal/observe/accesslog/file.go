@@ -19,7 +19,8 @@ import (
 const rotateRetry = time.Minute
 
 // File is a log in a file of the proxy's own, which is renamed when it is full. A file that another program has renamed
-// or removed is begun anew. Several processes may add to one file: each write is whole.
+// or removed is begun anew. Several processes may add to one file: each write is whole, but one that falls into the
+// moment in which another process begins a new file may be lost.
 type File struct {
 	Path     string
 	MaxSize  int64         // in bytes; one write may go beyond it
