@@ -164,8 +164,12 @@ and whether the proxy is ready. Exit code: 0 it runs and is ready, 1 not.`,
 }
 
 func statusText(f *control.Status) string {
+	next := ""
+	if f.Next != "" {
+		next = "\nnext: " + f.Next
+	}
 	if !f.Installed {
-		return f.Name + ": not installed\nnext: docusign-auth-proxy service install"
+		return f.Name + ": not installed" + next
 	}
 	pid := ""
 	if f.PID > 0 {
@@ -189,7 +193,7 @@ func statusText(f *control.Status) string {
 			rows = append(rows, r[0]+"\t"+r[1])
 		}
 	}
-	return strings.TrimSpace(table(rows))
+	return strings.TrimSpace(table(rows)) + next
 }
 
 func newServiceRun() *cobra.Command {

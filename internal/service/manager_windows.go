@@ -215,7 +215,7 @@ func settings(service *mgr.Service, s Spec) []setting {
 	privileges := struct{ list *uint16 }{&append(windows.StringToUTF16("SeChangeNotifyPrivilege"), 0)[0]}
 	again := []mgr.RecoveryAction{{Type: mgr.ServiceRestart, Delay: restartAfter}}
 	return []setting{
-		level("description", windows.SERVICE_CONFIG_DESCRIPTION,
+		level("a description for the list of services", windows.SERVICE_CONFIG_DESCRIPTION,
 			unsafe.Pointer(&windows.SERVICE_DESCRIPTION{Description: wide(description)})),
 		{fmt.Sprintf("started again %s after a crash, each time", restartAfter), func() error {
 			return service.SetRecoveryActions(again, resetPeriod)

@@ -244,18 +244,20 @@ func TestTheStatusIsThatOfManagerAndProxy(t *testing.T) {
 		}
 		return found
 	}
-	if s := status(); s.Installed || s.Log != "" || s.Ready {
+	if s := status(); s.Installed || s.Log != "" || s.Ready || s.Next != "docusign-auth-proxy service install" {
 		t.Errorf("before: %+v", s)
 	}
 	b.m.status = service.Status{Installed: true, Config: b.path, Program: "/usr/local/bin/proxy"}
-	if s := status(); s.Log != filepath.Join(b.dir, "log", "proxy.log") || s.Version != "1.2.3" || s.Answer != "" || s.Ready {
+	if s := status(); s.Log != filepath.Join(b.dir, "log", "proxy.log") || s.Version != "1.2.3" || s.Answer != "" || s.Ready ||
+		s.Next != "docusign-auth-proxy service start" {
 		t.Errorf("stopped: %+v", s)
 	}
 	b.m.status.Running, b.m.status.Program, b.answers = true, "/opt/proxy", []error{errors.New("not ready")}
-	if s := status(); s.Version == "1.2.3" || s.Answer != "not ready" || s.Ready {
+	if s := status(); s.Version == "1.2.3" || s.Answer != "not ready" || s.Ready ||
+		!strings.HasPrefix(s.Next, "docusign-auth-proxy doctor --config ") {
 		t.Errorf("not ready: %+v", s)
 	}
-	if s := status(); !s.Ready || s.Answer != "ready" {
+	if s := status(); !s.Ready || s.Answer != "ready" || s.Next != "" {
 		t.Errorf("ready: %+v", s)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/service"
+	"docusign-auth-proxy/internal/words"
 )
 
 const (
@@ -88,6 +89,7 @@ type Status struct {
 	Log     string `json:"log,omitempty"` // file, or the command that shows it
 	Ready   bool   `json:"ready"`
 	Answer  string `json:"answer,omitempty"` // of /-/ready, or why there is none
+	Next    string `json:"next,omitempty"`   // a command; "" = the proxy is ready
 }
 
 // Status asks both. version is that of the binary at own, which asks: another binary is not run to learn its version,
@@ -95,6 +97,7 @@ type Status struct {
 func (s *Service) Status(ctx context.Context, own, version string) (found Status, err error) {
 	found.Status, err = s.Manager.Status(s.Name)
 	if err != nil || !found.Installed {
+		found.Next = s.next("install")
 		return found, err
 	}
 	found.Log = cmp.Or(logOf(found.Config), "journalctl -u "+s.Name)
@@ -103,12 +106,13 @@ func (s *Service) Status(ctx context.Context, own, version string) (found Status
 		found.Version = version
 	}
 	if !found.Running {
+		found.Next = s.next("start")
 		return found, nil
 	}
 	found.Answer, err = s.Ready(ctx, found.Config)
 	found.Ready = err == nil
 	if err != nil {
-		found.Answer = err.Error()
+		found.Answer, found.Next = err.Error(), "docusign-auth-proxy doctor --config "+words.Argument(found.Config)
 	}
 	return found, nil
 }
