@@ -30,7 +30,7 @@ func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 	empty := m.files()
 
 	said := install(before, "tmp/before.deb")
-	contains(t, said, "installed and enabled, but not started", "systemctl start")
+	contains(t, said, "installed, but neither enabled nor started", "systemctl enable --now")
 	user := m.user()
 	for path, want := range map[string]string{
 		"etc/docusign-auth-proxy":             "drwxr-x--- root docusign-auth-proxy",
@@ -42,8 +42,8 @@ func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 		m.is(path, want)
 	}
 	const link = "etc/systemd/system/multi-user.target.wants/docusign-auth-proxy.service"
-	if !m.has(link) {
-		t.Error("the unit is not enabled")
+	if m.has(link) {
+		t.Error("the unit is enabled with the example as configuration: it would fail every 5 s from the next boot on")
 	}
 
 	if said := m.run("/usr/bin/dpkg", "--verify", name); said != "" {
@@ -60,8 +60,8 @@ func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 	config := m.read("etc/docusign-auth-proxy/config.yaml")
 
 	install(after, "tmp/after.deb")
-	if m.read("etc/docusign-auth-proxy/config.yaml") != config {
-		t.Error("the upgrade changed the operator's configuration")
+	if m.read("etc/docusign-auth-proxy/config.yaml") != config || m.has(link) {
+		t.Error("the upgrade changed the operator's configuration, or enabled what the operator did not")
 	}
 	first.call("/restapi/v2/login_information", "Authorization: bearer "+token) // the version before, until it is stopped
 	first.stop()
@@ -73,13 +73,21 @@ func TestADebianPackageFromInstallationToPurge(t *testing.T) {
 	second.call("/restapi/v2/login_information", upstream.header(t))
 	second.stop()
 
+	m.mkdir(filepath.Dir(link), 0o755)
+	m.run("/bin/ln", "-s", "/usr/lib/systemd/system/docusign-auth-proxy.service", "/"+link) // as systemctl enable does
 	m.systemd(t, func() string { return install(after, "tmp/after.deb") })
+	if !m.has(link) {
+		t.Error("the upgrade disabled the unit")
+	}
 
 	said = m.run("/usr/bin/dpkg", "-r", name)
 	contains(t, said, "/etc/docusign-auth-proxy with keys and /var/lib/docusign-auth-proxy stay")
 	if m.has("usr/bin/docusign-auth-proxy") || m.has(link) || !m.has("var/lib/docusign-auth-proxy/state.db") ||
 		!m.has("etc/docusign-auth-proxy/keys/ca-key.pem") {
 		t.Errorf("a removal leaves state and keys, and nothing that starts:\n%s", said)
+	}
+	if said := install(after, "tmp/after.deb"); !m.has(link) || strings.Contains(said, "neither enabled") {
+		t.Errorf("installed again, with a good configuration, and not enabled:\n%s", said)
 	}
 	said = m.run("/usr/bin/dpkg", "-P", name)
 	contains(t, said, "deleted /etc/docusign-auth-proxy with keys and /var/lib/docusign-auth-proxy", "The user docusign-auth-proxy stays")

@@ -41,7 +41,7 @@ func TestAnRPMFromInstallationToRemoval(t *testing.T) {
 		return tool(t, "rpm", append([]string{"--root", m.root, "--nodeps", "--define", "_dbpath /var/lib/rpm"}, args...)...)
 	}
 	said := rpm("-i", before.packageOf(t, "rpm"))
-	contains(t, said, "installed and enabled, but not started")
+	contains(t, said, "installed, but neither enabled nor started")
 	user := m.user()
 	for path, want := range map[string]string{
 		"etc/docusign-auth-proxy":             "drwxr-x--- root docusign-auth-proxy",

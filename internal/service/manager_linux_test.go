@@ -105,18 +105,23 @@ func TestAServiceOfSystemdIsInstalledRepairedAndTakenOut(t *testing.T) {
 	if got := m.text("/etc/systemd/system/billing.service"); got != want {
 		t.Errorf("the unit is %s", got)
 	}
-	if _, err := os.Lstat(m.root + "/etc/systemd/system/multi-user.target.wants/billing.service"); err != nil {
-		t.Errorf("it does not start with the machine: %v", err)
+	const link = "/etc/systemd/system/multi-user.target.wants/billing.service"
+	if _, err := os.Lstat(m.root + link); err == nil {
+		t.Error("it starts with the machine, and would fail every few seconds, for there is no configuration")
 	}
 	if !slices.Equal(m.asked, []string{"daemon-reload"}) {
 		t.Errorf("asked %q", m.asked)
 	}
+	m.put(s.Config, "environment: demo\n", 0o640)
 	m.put("/etc/billing/keys/key.pem", "key", 0o600)
 	m.put("/etc/billing/ca.pem", "certificate", 0o644)
 	s.Reads, s.LowPort = []string{"/etc/billing/keys/key.pem", "/etc/billing/ca.pem"}, true
 	said := m.install(u, s)
 	if strings.Contains(said, "billing.service\n") || !strings.Contains(said, "group billing may read /etc/billing/keys/key.pem") {
 		t.Errorf("the second time it says\n%s", said)
+	}
+	if _, err := os.Lstat(m.root + link); err != nil {
+		t.Errorf("it does not start with the machine: %v", err)
 	}
 	m.hasRights(u, "/etc/billing/keys/key.pem", 0o640, 0, "billing")
 	m.hasRights(u, "/etc/billing/ca.pem", 0o644, 0, "root")

@@ -45,19 +45,21 @@ warn_of_others() {
 }
 
 tell_first_steps() {
-  say "installed and enabled, but not started: $config is not ready yet."
+  say "installed, but neither enabled nor started: $config is not ready yet."
   cat <<EOF
 next: edit $config and put DocuSign's private key into $etc/keys, then
   docusign-auth-proxy ca init --dir $etc --key keys/ca-key.pem
   chgrp -R $name $etc/keys && chmod -R u=rwX,g=rX,o= $etc/keys
   runuser -u $name -- $name config check --config $config
-  systemctl start $name
+  systemctl enable --now $name
 EOF
 }
 
-# A configuration that fails the check starts nothing, and stops nothing that runs with it.
+# A configuration that fails the check starts nothing, also not at the next boot, and stops nothing that runs with it.
+# The argument is the command that has it start with the machine.
 first_start() {
   if ! check >/dev/null 2>&1; then tell_first_steps; return; fi
+  $1
   if systemd_runs; then service start || say "it did not start. next: journalctl -u $name"; fi
 }
 
