@@ -27,8 +27,13 @@ type process struct {
 // start starts a program on drive C; it is killed with the test at the latest.
 func (w *windows) start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return w.startIn(t, w.drive, args...)
+}
+
+func (w *windows) startIn(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(w.loader, args...), done: make(chan struct{})}
-	p.cmd.Env, p.cmd.Dir = w.env, w.drive
+	p.cmd.Env, p.cmd.Dir = w.env, dir
 	// It must not outlive a test that was killed itself.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := os.CreateTemp(w.home, "output-*") // not a pipe: Wine's desktop, started by the first window, keeps it open

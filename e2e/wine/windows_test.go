@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,8 +44,9 @@ func newWindows(t *testing.T) *windows {
 	w.home = t.TempDir()
 	w.prefix = filepath.Join(w.home, "prefix")
 	w.drive = filepath.Join(w.prefix, "drive_c")
-	// Wine wants a home to link folders to, and a character set for the names of files.
-	w.env = append(os.Environ(), "WINEPREFIX="+w.prefix, "WINEDEBUG=-all", "HOME="+w.home, "LC_ALL=C.UTF-8", "DISPLAY=",
+	// Wine wants a home to link folders to, and a character set for the names of files. The tools are those of Linux.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, toolsVariable) })
+	w.env = append(env, "WINEPREFIX="+w.prefix, "WINEDEBUG=-all", "HOME="+w.home, "LC_ALL=C.UTF-8", "DISPLAY=",
 		"WINEDLLOVERRIDES=winemenubuilder.exe,mscoree,mshtml=d")
 	if err := os.MkdirAll(filepath.Join(w.home, "bin"), 0o700); err != nil {
 		t.Fatal(err)
