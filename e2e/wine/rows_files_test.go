@@ -3,10 +3,16 @@
 package wine_test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"docusign-auth-proxy/internal/app/apptest"
@@ -115,4 +121,95 @@ func aLogFile(t *testing.T, w *windows) {
 			}
 		}
 	}
+}
+
+// logUnderTraffic counts the lines of many calls at the same time, while the file is renamed and another program has it
+// open: one that lets it be renamed, then one that does not.
+func logUnderTraffic(t *testing.T, w *windows) {
+	s := w.newSetup(t, `C:\traffic`, func(_ *setup, c apptest.Section) {
+		c["log"] = apptest.Section{"level": "info", "file": `log\proxy.log`, "max_size": "1MiB", "max_files": 0}
+	})
+	const callers, each = 8, 250
+	folder := filepath.Join(w.local(s.folder), "log")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.run()
+	for round, how := range []string{"follow", ""} {
+		reader := w.start(t, strings.Fields(bin+`hold.exe `+s.folder+`\log\proxy.log `+how)...)
+		reader.prints("open")
+		var calls sync.WaitGroup
+		var failed [callers]error
+		for i := range callers {
+			calls.Go(func() { failed[i] = s.many(each) })
+		}
+		calls.Wait()
+		if err := errors.Join(failed[:]...); err != nil {
+			t.Fatal(err)
+		}
+		want := (round + 1) * callers * each
+		await(t, fmt.Sprintf("%d calls are in the log", want), func() error {
+			lines, files, err := requests(folder)
+			if err == nil && (len(lines) != want || files < 2) {
+				err = fmt.Errorf("%d calls in %d files", len(lines), files)
+			}
+			return err
+		})
+		if _, err := reader.in.Write([]byte("\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.ended(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// many makes calls one after the other. They are refused by the proxy itself, so that they are quick.
+func (s *setup) many(n int) error {
+	client := http.Client{Timeout: patience, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for range n {
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.proxy+apptest.LoginPath, nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("X-DocuSign-Authentication", strings.ReplaceAll(apptest.AnnaJSON, "anna@", "nobody@"))
+		resp, err := client.Do(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			err = errors.Join(err, resp.Body.Close())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requests are the ids of the calls in all files of a log. One that is there twice, and a line that is not whole, are
+// errors.
+func requests(folder string) (ids map[string]bool, files int, err error) {
+	ids = map[string]bool{}
+	names, err := filepath.Glob(filepath.Join(folder, "proxy*.log"))
+	for _, name := range names {
+		text, failed := os.ReadFile(name)
+		if err = errors.Join(err, failed); err != nil {
+			return nil, 0, err
+		}
+		for line := range strings.Lines(string(text)) {
+			var l struct {
+				ID string `json:"request_id"`
+			}
+			if err := json.Unmarshal([]byte(line), &l); err != nil || !strings.HasSuffix(line, "\n") {
+				return nil, 0, fmt.Errorf("%q is no line: %w", line, err)
+			}
+			if ids[l.ID] {
+				return nil, 0, fmt.Errorf("the call %s is logged twice", l.ID)
+			}
+			if l.ID != "" {
+				ids[l.ID] = true
+			}
+		}
+	}
+	return ids, len(names), err
 }

@@ -36,6 +36,7 @@ func rows() []row {
 		{"every command speaks to the running proxy", commandsBesideIt},
 		{"files with secrets are closed to others, and one that is open is told", secretsAreClosed},
 		{"a log file that is full is renamed, and grows while another program has it open", aLogFile},
+		{"no line of calls under way is lost or torn while the log is renamed and others read it", logUnderTraffic},
 		{"paths may have drives, backslashes, spaces and letters of other languages", windowsPaths},
 		{"Ctrl-C, Ctrl-Break, a closed window, log-off and shutdown finish the calls under way", consoleEvents},
 	}
