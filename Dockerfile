@@ -15,7 +15,7 @@ COPY dist/binaries/ /dist/binaries/
 
 FROM ${BINARY} AS files
 ARG TARGETARCH
-RUN cp /dist/binaries/linux-$TARGETARCH/docusign-auth-proxy / \
+RUN install -m 0755 /dist/binaries/linux-$TARGETARCH/docusign-auth-proxy / \
  && mkdir /state /documents && chmod 0700 /state /documents
 
 # Nothing but the program and the certificates it trusts: no shell, no package to keep up to date.

@@ -51,8 +51,15 @@ func host() (target, error) {
 // build compiles one binary. What differs between two clones or two machines stays out: the folder (-trimpath), what
 // git would tell (-buildvcs: another clone may lack the tag), and settings of the environment.
 func (r release) build(ctx context.Context, t target) error {
+	on, err := output(ctx, r.root, nil, "go", "env", "GOEXPERIMENT")
+	if err != nil {
+		return err
+	}
+	if on != "" {
+		return fmt.Errorf("GOEXPERIMENT=%s would give other bytes\nnext: unset GOEXPERIMENT; go env -u GOEXPERIMENT", on)
+	}
 	stamp := "-X docusign-auth-proxy/internal/app.stamped=" + r.version + "@" + r.commit
-	_, err := output(ctx, r.root, []string{
+	_, err = output(ctx, r.root, []string{
 		"CGO_ENABLED=0", "GOOS=" + t.os, "GOARCH=" + t.arch, "GOAMD64=v1", "GOARM64=v8.0",
 		"GOFLAGS=-mod=readonly", "GOFIPS140=off", "GOWORK=off",
 	}, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w "+stamp, "-o", r.binary(t), "./cmd/"+name)

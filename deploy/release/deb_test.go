@@ -137,8 +137,15 @@ func TestADebianPackageTellsWhatItBrings(t *testing.T) {
 	for _, script := range []string{"postinst", "prerm", "postrm"} {
 		tool(t, "sh", "-c", `dpkg-deb -I "$0" `+script+` | dash -n`, file)
 	}
-	if unit := tool(t, "sh", "-c", `dpkg-deb --fsys-tarfile "$0" | tar -xO ./usr/lib/systemd/system/docusign-auth-proxy.service`, file); strings.Count(unit, "=/usr/bin/docusign-auth-proxy ") != 2 || strings.Contains(unit, "/usr/local") {
-		t.Errorf("the unit starts something else:\n%s", unit)
+	for path, want := range map[string]string{
+		"usr/lib/systemd/system/docusign-auth-proxy.service": "docusign-auth-proxy.service",
+		"usr/lib/sysusers.d/docusign-auth-proxy.conf":        "docusign-auth-proxy.sysusers.conf",
+		"usr/lib/tmpfiles.d/docusign-auth-proxy.conf":        "docusign-auth-proxy.tmpfiles.conf",
+	} {
+		source := strings.ReplaceAll(string(f.docs["deploy/systemd/"+want]), "/usr/local/bin/", "/usr/bin/")
+		if packed := tool(t, "sh", "-c", `dpkg-deb --fsys-tarfile "$0" | tar -xO "$1"`, file, "./"+path); packed != source || source == "" {
+			t.Errorf("%s is not what service install writes for the package's binary:\n%s", path, packed)
+		}
 	}
 }
 

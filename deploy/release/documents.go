@@ -126,7 +126,7 @@ func (r release) licenses(ctx context.Context, built []target) ([]byte, error) {
 	}
 	slices.Sort(modules)
 	modules = slices.Compact(modules)
-	list, err := output(ctx, r.root, nil, "go",
+	list, err := output(ctx, r.root, []string{"GOFLAGS=-mod=readonly", "GOWORK=off"}, "go",
 		append([]string{"list", "-m", "-f", "{{.Path}} {{.Version}}\t{{.Dir}}"}, modules...)...)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if !filepath.IsAbs(folder) {
 		folder = filepath.Join(root, folder)
 	}
+	if !*snapshot {
+		clone, err := os.MkdirTemp("", "release-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(clone)
+		if src, err = src.cloned(ctx, clone); err != nil {
+			return err
+		}
+	}
 	r := release{source: src, out: folder, maintainer: *maintainer}
 	if err := r.make(ctx, *binary); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -73,21 +74,22 @@ func of(t target, what string, err error) error {
 
 const sums = "SHA256SUMS"
 
-// clear takes an earlier release away, and nothing else.
+// clear takes an earlier release away, and nothing else: also other programs' releases have a SHA256SUMS.
 func (r release) clear() error {
 	entries, err := os.ReadDir(r.out)
-	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == sums || e.Name() == "binaries" {
-			return os.RemoveAll(r.out)
+		file := e.Name()
+		if file != sums && file != "binaries" && !(strings.HasPrefix(file, name) && e.Type().IsRegular()) {
+			return fmt.Errorf("%s is no file of a release\nnext: name another folder with -out", filepath.Join(r.out, file))
 		}
 	}
-	return fmt.Errorf("%s has files that are no release\nnext: name another folder with -out", r.out)
+	return os.RemoveAll(r.out)
 }
 
 // write puts one file of those that are published into the folder.

@@ -27,7 +27,7 @@ type source struct {
 // look asks git. Without a version and without a tag v1.2.3 at the commit, the version sorts before every release, and
 // among its like by the commit's time.
 func look(ctx context.Context, root, version string, snapshot bool) (source, error) {
-	changes, err := git(ctx, root, "status", "--porcelain")
+	changes, err := git(ctx, root, "status", "--porcelain", "--untracked-files=normal") // whatever git's settings say
 	if err != nil {
 		return source{}, fmt.Errorf("%w\nnext: run this in a checkout made by git clone", err)
 	}
@@ -58,6 +58,18 @@ func look(ctx context.Context, root, version string, snapshot bool) (source, err
 		return source{}, fmt.Errorf("version %q: %w\nnext: give it as 1.2.3 or 1.2.3-rc.1", src.version, err)
 	}
 	return src, nil
+}
+
+// cloned is the source with a checkout of its own in dir. Git's status passes over files that a personal list ignores,
+// files that the index hides, and endings of lines that git's settings change; nothing of them is in the clone.
+func (s source) cloned(ctx context.Context, dir string) (source, error) {
+	_, err := git(ctx, s.root, "clone", "--quiet", "--shared", "--no-checkout", "--template=", "--config",
+		"core.autocrlf=false", s.root, dir)
+	if err == nil {
+		_, err = git(ctx, dir, "checkout", "--quiet", "--detach", s.commit)
+	}
+	s.root = dir
+	return s, err
 }
 
 // tagged is the version of the commit's tag, "" without one.

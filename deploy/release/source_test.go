@@ -54,6 +54,29 @@ func TestAReleaseIsMadeOfWhatIsCommitted(t *testing.T) {
 	}
 }
 
+func TestFilesThatGitPassesOverAreNotInARelease(t *testing.T) {
+	needTool(t, "git")
+	dir := t.TempDir()
+	tool(t, "sh", "-ec", `cd "$0" && git init -q && echo text >file && echo text >hidden && git add . &&
+		git -c user.name=Anna -c user.email=anna@example.com commit -qm one && git tag v1.2.3 &&
+		echo more >>hidden && git update-index --skip-worktree hidden &&
+		echo 'package main' >mine.go && mkdir -p .git/info && echo mine.go >.git/info/exclude`, dir)
+	src, err := look(t.Context(), dir, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if src, err = src.cloned(t.Context(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := os.ReadFile(filepath.Join(src.root, "hidden"))
+	if err != nil || string(hidden) != "text\n" {
+		t.Errorf("the file has %q, %v", hidden, err)
+	}
+	if _, err := os.Stat(filepath.Join(src.root, "mine.go")); err == nil {
+		t.Error("go build would take a file that is not committed")
+	}
+}
+
 func TestATrialsVersionIsOlderThanEveryRelease(t *testing.T) {
 	order := []string{"0.0.0-20261127072430.g0123456789ab", "0.0.0-20261128000000.gabcdef012345", "0.1.0-rc.1", "0.1.0", "1.0.0"}
 	for i := range order[1:] {
@@ -75,6 +98,12 @@ func TestAnotherFolderIsNotEmptiedForARelease(t *testing.T) {
 		t.Errorf("a folder with other files: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(r.out, sums), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.clear(); err == nil {
+		t.Error("a folder with other files beside a SHA256SUMS was emptied")
+	}
+	if err := os.Remove(filepath.Join(r.out, "letter.txt")); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.clear(); err != nil {

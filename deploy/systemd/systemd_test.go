@@ -16,6 +16,11 @@ func TestTheUnitIsTheFileBesideItWhereNothingElseIsChosen(t *testing.T) {
 	if s.Unit() != unit || s.Sysusers() != sysusers || s.Tmpfiles() != tmpfiles {
 		t.Error("the files are changed although their own values were asked for")
 	}
+	// The packages make theirs so. "service install" of a package's binary finds it the same, and writes none of its own.
+	s.Program = "/usr/bin/docusign-auth-proxy"
+	if s.Unit() != strings.ReplaceAll(unit, "/usr/local/bin/", "/usr/bin/") {
+		t.Error("the unit of a package's binary differs in more than the binary's place")
+	}
 }
 
 func TestTheUnitHasTheValuesThatAreChosen(t *testing.T) {
