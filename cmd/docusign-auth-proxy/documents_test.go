@@ -190,7 +190,7 @@ func (l documentLine) own() []string {
 		words = words[i+1:]
 	}
 	switch words[0] {
-	case "docusign-auth-proxy", "/docusign-auth-proxy", `.\docusign-auth-proxy.exe`:
+	case "docusign-auth-proxy", "/docusign-auth-proxy", "/usr/local/bin/docusign-auth-proxy", `.\docusign-auth-proxy.exe`:
 		return words[1:]
 	case "go":
 		if len(words) > 2 && words[1] == "run" && words[2] == "./cmd/docusign-auth-proxy" {
