@@ -29,9 +29,14 @@ func aService(t *testing.T, w *windows) {
 		}
 	}
 	fails("not installed", "start")
-	says("made, starts with the machine", "install", "--config", s.config)
+	later := w.local(s.config) + ".later"
+	rename(t, w.local(s.config), later)
+	says("does not start with the machine before", "install", "--config", s.config)
 	t.Cleanup(func() { _, _ = w.run(t, product, "service", "uninstall") }) // unless the row has come to its end
+	fails("manual", "status")
+	rename(t, later, w.local(s.config))
 	says("next: docusign-auth-proxy service start", "install", "--config", s.config)
+	fails("automatic", "status")
 	fails("stopped", "status")
 	says("ready", "start")
 	says("running", "status")
@@ -71,5 +76,12 @@ func aService(t *testing.T, w *windows) {
 	}
 	if _, err := os.Stat(w.local(s.folder + `\state\state.db`)); err != nil {
 		t.Errorf("the state is gone: %v", err)
+	}
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
 	}
 }

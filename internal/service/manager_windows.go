@@ -165,24 +165,28 @@ func (controlManager) Install(s Spec, say func(string)) error {
 // register makes the service, or gives the one that is there the same values.
 func register(m *mgr.Mgr, s Spec, say func(string)) (*mgr.Service, error) {
 	line := []string{s.Program, "service", "run", "--config", s.Config, "--name", s.Name}
+	start, starts := uint32(mgr.StartAutomatic), "starts with the machine"
+	if _, err := os.Stat(s.Config); errors.Is(err, fs.ErrNotExist) { // else it would fail again and again after a boot
+		start, starts = mgr.StartManual, "does not start with the machine before "+s.Config+" is there"
+	}
 	service, err := m.CreateService(s.Name, line[0], mgr.Config{
-		StartType: mgr.StartAutomatic, ErrorControl: mgr.ErrorNormal, ServiceStartName: account(s.Name), DisplayName: title,
+		StartType: start, ErrorControl: mgr.ErrorNormal, ServiceStartName: account(s.Name), DisplayName: title,
 	}, line[1:]...)
 	done := "made"
 	if errors.Is(err, windows.ERROR_SERVICE_EXISTS) {
 		done = "repaired"
 		if service, err = m.OpenService(s.Name); err == nil {
-			err = change(service, s, line)
+			err = change(service, s, start, line)
 		}
 	}
 	if err != nil {
 		return nil, explained(err)
 	}
-	say(fmt.Sprintf("service %s: %s, starts with the machine, account %s", s.Name, done, account(s.Name)))
+	say(fmt.Sprintf("service %s: %s, account %s, %s", s.Name, done, account(s.Name), starts))
 	return service, nil
 }
 
-func change(service *mgr.Service, s Spec, line []string) error {
+func change(service *mgr.Service, s Spec, start uint32, line []string) error {
 	var text [4]*uint16
 	for i, t := range []string{windows.ComposeCommandLine(line), account(s.Name), "", title} {
 		var err error
@@ -191,7 +195,7 @@ func change(service *mgr.Service, s Spec, line []string) error {
 		}
 	}
 	none := []uint16{0, 0} // what another program made of this name may depend on
-	err := windows.ChangeServiceConfig(service.Handle, windows.SERVICE_WIN32_OWN_PROCESS, mgr.StartAutomatic,
+	err := windows.ChangeServiceConfig(service.Handle, windows.SERVICE_WIN32_OWN_PROCESS, start,
 		mgr.ErrorNormal, text[0], nil, nil, &none[0], text[1], text[2], text[3])
 	if err != nil {
 		return errors.Join(err, service.Close())
