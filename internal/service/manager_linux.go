@@ -183,9 +183,9 @@ func (u unitManager) Install(s Spec, say func(string)) error {
 	if _, err := u.call("systemctl", "daemon-reload"); err != nil {
 		return err
 	}
-	if _, err := os.Stat(u.root + s.Config); errors.Is(err, fs.ErrNotExist) {
+	if !s.Configured {
 		say("service " + s.Name + ": does not start with the machine before " + s.Config + " is there")
-		return nil // else it would fail every few seconds from the next boot on
+		return nil
 	}
 	if _, err := u.call("systemctl", "enable", s.Name+".service"); err != nil {
 		return err

@@ -112,7 +112,7 @@ func TestAServiceOfSystemdIsInstalledRepairedAndTakenOut(t *testing.T) {
 	if !slices.Equal(m.asked, []string{"daemon-reload"}) {
 		t.Errorf("asked %q", m.asked)
 	}
-	m.put(s.Config, "environment: demo\n", 0o640)
+	s.Configured = true
 	m.put("/etc/billing/keys/key.pem", "key", 0o600)
 	m.put("/etc/billing/ca.pem", "certificate", 0o644)
 	s.Reads, s.LowPort = []string{"/etc/billing/keys/key.pem", "/etc/billing/ca.pem"}, true
@@ -134,7 +134,8 @@ func TestAServiceOfSystemdIsInstalledRepairedAndTakenOut(t *testing.T) {
 	if said := m.install(u, s); !strings.Contains(said, "removed "+lowPorts("billing")) {
 		t.Errorf("the right to listen below 1024 stays:\n%s", said)
 	}
-	m.shows = "LoadState=loaded\nActiveState=active\nExecStart={ path=/p ; argv[]=/p run --config /etc/billing/config.yaml ; }\n"
+	m.shows = "LoadState=loaded\nActiveState=active\n" +
+		"ExecStart={ path=/p ; argv[]=/p run --config /etc/billing/config.yaml ; }\n"
 	m.said, m.asked = nil, nil
 	if err := u.Uninstall(t.Context(), "billing", m.say); err != nil {
 		t.Fatal(err)

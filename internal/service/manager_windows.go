@@ -166,7 +166,7 @@ func (controlManager) Install(s Spec, say func(string)) error {
 func register(m *mgr.Mgr, s Spec, say func(string)) (*mgr.Service, error) {
 	line := []string{s.Program, "service", "run", "--config", s.Config, "--name", s.Name}
 	start, starts := uint32(mgr.StartAutomatic), "starts with the machine"
-	if _, err := os.Stat(s.Config); errors.Is(err, fs.ErrNotExist) { // else it would fail again and again after a boot
+	if !s.Configured {
 		start, starts = mgr.StartManual, "does not start with the machine before "+s.Config+" is there"
 	}
 	service, err := m.CreateService(s.Name, line[0], mgr.Config{

@@ -34,13 +34,14 @@ type Manager interface {
 
 // Spec is what a service needs of the machine.
 type Spec struct {
-	Name     string
-	Program  string        // absolute path of the binary
-	Config   string        // absolute path of the configuration, which need not be there yet
-	Reads    []string      // files that it reads
-	Writes   []string      // folders that it writes to
-	LowPort  bool          // a listener has a port below 1024
-	StopTime time.Duration // how long it may take to end
+	Name       string
+	Program    string        // absolute path of the binary
+	Config     string        // absolute path of the configuration
+	Configured bool          // it is there; else the service would fail again and again after each boot
+	Reads      []string      // files that it reads
+	Writes     []string      // folders that it writes to
+	LowPort    bool          // a listener has a port below 1024
+	StopTime   time.Duration // how long it may take to end
 }
 
 // Status is what the machine knows of a service.

@@ -124,7 +124,7 @@ func TestWhatAConfigurationNeedsIsAskedOfTheMachine(t *testing.T) {
 	}
 	s := b.m.asked
 	slices.Sort(s.Writes)
-	if s.Name != b.Name || s.Program != "/usr/local/bin/proxy" || s.Config != b.path || !s.LowPort ||
+	if s.Name != b.Name || s.Program != "/usr/local/bin/proxy" || s.Config != b.path || !s.LowPort || !s.Configured ||
 		s.StopTime != 55*time.Second ||
 		!slices.Equal(s.Writes, []string{filepath.Join(b.dir, "log"), filepath.Join(b.dir, "state")}) {
 		t.Errorf("%+v", s)
@@ -137,7 +137,7 @@ func TestWithoutAConfigurationFoldersAreMadeAndTheNextStepIsSaid(t *testing.T) {
 	if err := b.Install("/usr/local/bin/proxy", b.path); err != nil {
 		t.Fatal(err)
 	}
-	if b.m.prepared.Config != b.path || b.m.asked.LowPort || len(b.m.asked.Reads) > 0 {
+	if b.m.prepared.Config != b.path || b.m.asked.LowPort || b.m.asked.Configured || len(b.m.asked.Reads) > 0 {
 		t.Errorf("%+v, %+v", b.m.prepared, b.m.asked)
 	}
 	if err := b.Install("/usr/local/bin/proxy", ""); err != nil || b.m.asked.Config != absolute(t, b.m.Config(b.Name)) {
@@ -215,7 +215,8 @@ func TestAFailedStartShowsWhatItWroteToTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.m.begins = func() error { return nil }
-	if err := b.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "it could not start\nnext: look at "+log) {
+	err = b.Start(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "it could not start\nnext: look at "+log) {
 		t.Errorf("without a line: %v", err)
 	}
 }
@@ -248,8 +249,8 @@ func TestTheStatusIsThatOfManagerAndProxy(t *testing.T) {
 		t.Errorf("before: %+v", s)
 	}
 	b.m.status = service.Status{Installed: true, Config: b.path, Program: "/usr/local/bin/proxy"}
-	if s := status(); s.Log != filepath.Join(b.dir, "log", "proxy.log") || s.Version != "1.2.3" || s.Answer != "" || s.Ready ||
-		s.Next != "docusign-auth-proxy service start" {
+	if s := status(); s.Log != filepath.Join(b.dir, "log", "proxy.log") || s.Version != "1.2.3" || s.Answer != "" ||
+		s.Ready || s.Next != "docusign-auth-proxy service start" {
 		t.Errorf("stopped: %+v", s)
 	}
 	b.m.status.Running, b.m.status.Program, b.answers = true, "/opt/proxy", []error{errors.New("not ready")}

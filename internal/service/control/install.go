@@ -56,8 +56,8 @@ func (s *Service) Install(program, path string) error {
 		return err
 	}
 	_, err = os.Stat(spec.Config)
-	absent := errors.Is(err, fs.ErrNotExist)
-	if !absent {
+	spec.Configured = !errors.Is(err, fs.ErrNotExist)
+	if spec.Configured {
 		cfg, err := s.Check(spec.Config)
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s *Service) Install(program, path string) error {
 	}
 	next := s.next("start")
 	switch {
-	case absent:
+	case !spec.Configured:
 		next = fmt.Sprintf("write the configuration %s, put its keys into %s, and repeat this command; docusign-auth-proxy "+
 			"discover writes a configuration", spec.Config, filepath.Join(filepath.Dir(spec.Config), "keys"))
 	case before.Running:
