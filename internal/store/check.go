@@ -26,11 +26,11 @@ const (
 	freelistPage = 0x10
 
 	bucketElement = 0x01
-	minPageSize   = 1 << 10 // that bbolt looks for
-	maxPageSize   = 1 << 24
+	manyFree      = 0xFFFF // the count is in the first id
+	noFreelist    = ^uint64(0)
 
-	manyFree   = 0xFFFF // the count is in the first id
-	noFreelist = ^uint64(0)
+	minPageSize = 1 << 10 // that bbolt looks for
+	maxPageSize = 1 << 24
 
 	maxDepth    = 64           // of pages
 	bucketDepth = maxDepth / 4 // a bucket's weight in it: buckets may share bytes, so each one more doubles the work

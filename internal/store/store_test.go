@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -192,6 +193,20 @@ func TestOpenRefuses(t *testing.T) {
 		}, store.ErrCorrupt},
 		{"a file that is no bbolt file", func(t *testing.T, path string) {
 			if err := os.WriteFile(path, bytes.Repeat([]byte("text "), 9000), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, store.ErrCorrupt},
+		{"meta pages that are sound and say that a page has no size", func(t *testing.T, path string) {
+			valid(t, path)
+			b := fileBytes(t, path)
+			for _, at := range []int{16, os.Getpagesize() + 16} {
+				meta := b[at : at+64]
+				binary.NativeEndian.PutUint32(meta[8:], 0)
+				sum := fnv.New64a()
+				sum.Write(meta[:56])
+				binary.NativeEndian.PutUint64(meta[56:], sum.Sum64())
+			}
+			if err := os.WriteFile(path, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, store.ErrCorrupt},
