@@ -143,7 +143,8 @@ func TestADebianPackageTellsWhatItBrings(t *testing.T) {
 		"usr/lib/tmpfiles.d/docusign-auth-proxy.conf":        "docusign-auth-proxy.tmpfiles.conf",
 	} {
 		source := strings.ReplaceAll(string(f.docs["deploy/systemd/"+want]), "/usr/local/bin/", "/usr/bin/")
-		if packed := tool(t, "sh", "-c", `dpkg-deb --fsys-tarfile "$0" | tar -xO "$1"`, file, "./"+path); packed != source || source == "" {
+		packed := tool(t, "sh", "-c", `dpkg-deb --fsys-tarfile "$0" | tar -xO "$1"`, file, "./"+path)
+		if packed != source || source == "" {
 			t.Errorf("%s is not what service install writes for the package's binary:\n%s", path, packed)
 		}
 	}
