@@ -26,6 +26,9 @@ const (
 	LongestWait  = maxLine * userRefill
 )
 
+// allowanceTime is how long a check of a password waits for the count of all replicas.
+const allowanceTime = 50 * time.Millisecond
+
 // allowed takes a guess from what all replicas may check, and waits for it. give gives it back. The error is that of a
 // guess that finds too many before it.
 func (p *Prover) allowed(ctx context.Context, a *attempt) (give func(), err error) {
@@ -35,7 +38,9 @@ func (p *Prover) allowed(ctx context.Context, a *attempt) (give func(), err erro
 		return give, nil
 	}
 	k := a.bucket()
-	wait, spent, err := (*all).Take(ctx, k.client, k.realm, k.user)
+	asked, cancel := context.WithTimeout(ctx, p.allowanceTime)
+	defer cancel()
+	wait, spent, err := (*all).Take(asked, k.client, k.realm, k.user)
 	if err != nil {
 		return give, nil //nolint:nilerr // the counts of this process stand alone
 	}
@@ -45,7 +50,11 @@ func (p *Prover) allowed(ctx context.Context, a *attempt) (give func(), err erro
 	}
 	a.spent = spent
 	// What cannot be given back counts as a wrong guess, for a few seconds.
-	give = func() { _ = (*all).Give(context.WithoutCancel(ctx), k.client, k.realm, k.user, spent) }
+	give = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.allowanceTime)
+		defer cancel()
+		_ = (*all).Give(ctx, k.client, k.realm, k.user, spent)
+	}
 	if wait == 0 {
 		return give, nil
 	}

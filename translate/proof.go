@@ -53,9 +53,10 @@ type Prover struct {
 	memos    atomic.Pointer[proofs]
 	throttle *throttle
 	// allowance has the last word about a guess that the throttle lets through; nil = this process is alone.
-	allowance atomic.Pointer[Allowance]
-	slots     *slots // of slow hashes
-	refusals  *slots // of refusals, see check
+	allowance     atomic.Pointer[Allowance]
+	allowanceTime time.Duration // bound of each question to it
+	slots         *slots        // of slow hashes
+	refusals      *slots        // of refusals, see check
 
 	mu       sync.Mutex
 	inFlight map[digest]*proof
@@ -87,7 +88,7 @@ func NewProver() *Prover {
 	p := &Prover{
 		hash: newHasher(), verify: password.Password.Verify,
 		throttle: newThrottle(), slots: newSlots(n), refusals: newSlots(n),
-		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{},
+		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{}, allowanceTime: allowanceTime,
 	}
 	p.Remember(0, 0)
 	return p
