@@ -44,7 +44,7 @@ const operatorToken = "c4n4ry-operator-token"
 // asOperator sends what the token file holds.
 func asOperator(r *http.Request) { r.Header.Set("Authorization", "Bearer "+operatorToken) }
 
-func do(t *testing.T, h http.Handler, method, target string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+func do(t testing.TB, h http.Handler, method, target string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, target, nil)
 	r.Host = "127.0.0.1:9090"
