@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // process is a program that runs beside the test.
@@ -86,8 +88,8 @@ func (p *process) ended() (string, error) {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(patience):
-		p.t.Fatalf("it has not ended within %s", patience)
+	case <-time.After(processtest.Patience):
+		p.t.Fatalf("it has not ended within %s", processtest.Patience)
 	}
 	return p.printed(), p.err
 }
@@ -114,7 +116,7 @@ func (w *windows) done(t *testing.T, args ...string) string {
 func (p *process) running() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%w: %w", errEnded, p.err)
+		return fmt.Errorf("%w: %w", processtest.ErrEnded, p.err)
 	default:
 		return nil
 	}
@@ -123,7 +125,7 @@ func (p *process) running() error {
 // prints waits for a text in its output.
 func (p *process) prints(text string) {
 	p.t.Helper()
-	await(p.t, fmt.Sprintf("%q is printed", text), func() error {
+	processtest.Await(p.t, fmt.Sprintf("%q is printed", text), func() error {
 		if strings.Contains(p.printed(), text) {
 			return nil
 		}
@@ -132,22 +134,4 @@ func (p *process) prints(text string) {
 		}
 		return errors.New("it is not there")
 	})
-}
-
-// errEnded: what is waited for will not come.
-var errEnded = errors.New("the process has ended")
-
-// await fails the test if it does not come true.
-func await(t *testing.T, what string, holds func() error) {
-	t.Helper()
-	var err error
-	for began := time.Now(); time.Since(began) < patience; time.Sleep(10 * time.Millisecond) {
-		if err = holds(); err == nil {
-			return
-		}
-		if errors.Is(err, errEnded) {
-			break
-		}
-	}
-	t.Fatalf("%s: not within %s: %v", what, patience, err)
 }

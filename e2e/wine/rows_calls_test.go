@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/demo"
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -47,7 +48,7 @@ func doorsAsOnLinux(t *testing.T, w *windows) {
 // addresses are the flags of the command sandbox.
 func addresses(t *testing.T, host string) (flags []string, listen []string) {
 	for _, name := range []string{"listen", "proxy", "admin", "hosts"} {
-		listen = append(listen, free(t, host))
+		listen = append(listen, processtest.Free(t, host))
 		flags = append(flags, "--"+name, listen[len(listen)-1])
 	}
 	return flags, listen
@@ -79,7 +80,7 @@ func onLinux(t *testing.T, w *windows) []exchange {
 			t.Error(err)
 		}
 	})
-	await(t, "the sandbox here", func() error {
+	processtest.Await(t, "the sandbox here", func() error {
 		if !strings.Contains(out.String(), "What reaches DocuSign:") {
 			return os.ErrNotExist
 		}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/app/apptest"
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // secretsAreClosed takes Wine's view of an ACL: the bits for others of a file's mode say what everybody may do.
@@ -88,7 +89,7 @@ func aLogFile(t *testing.T, w *windows) {
 		p := s.run()
 		s.good("")
 		var log, old string
-		await(t, "the call is in the log", func() error {
+		processtest.Await(t, "the call is in the log", func() error {
 			text, err := os.ReadFile(file)
 			log = string(text)
 			if err == nil && !strings.Contains(log, apptest.LoginPath) {
@@ -155,7 +156,7 @@ func logUnderTraffic(t *testing.T, w *windows) {
 			t.Fatal(err)
 		}
 		want := (round + 1) * callers * each
-		await(t, fmt.Sprintf("%d calls are in the log", want), func() error {
+		processtest.Await(t, fmt.Sprintf("%d calls are in the log", want), func() error {
 			lines, files, err := requests(folder)
 			if err == nil && (len(lines) != want || files < 2) {
 				err = fmt.Errorf("%d calls in %d files", len(lines), files)
@@ -168,7 +169,7 @@ func logUnderTraffic(t *testing.T, w *windows) {
 
 // many makes calls one after the other. They are refused by the proxy itself, so that they are quick.
 func (s *setup) many(n int) error {
-	client := http.Client{Timeout: patience, Transport: &http.Transport{}}
+	client := http.Client{Timeout: processtest.Patience, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for range n {
 		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.proxy+apptest.LoginPath, nil)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/app/apptest"
+	"docusign-auth-proxy/internal/processtest"
 )
 
 func demoLeavesNothing(t *testing.T, w *windows) {
@@ -51,7 +52,8 @@ func (s *setup) elsewhere() []byte {
 		s.t.Fatal(err)
 	}
 	host, _, _ := strings.Cut(s.proxy, ":")
-	return []byte(strings.NewReplacer(s.proxy, free(s.t, host), s.admin, free(s.t, host)).Replace(string(text)))
+	proxy, admin := processtest.Free(s.t, host), processtest.Free(s.t, host)
+	return []byte(strings.NewReplacer(s.proxy, proxy, s.admin, admin).Replace(string(text)))
 }
 
 func commandsBesideIt(t *testing.T, w *windows) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // knowWindows are the packages that have code, or take decisions, for Windows alone, and files of their own there.
@@ -32,7 +34,7 @@ func unitTests(t *testing.T, w *windows) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			binary := filepath.Join(made, filepath.Base(name)+".test.exe")
-			p := w.startIn(t, filepath.Join(root, name), binary, "-test.v", "-test.timeout", patience.String())
+			p := w.startIn(t, filepath.Join(root, name), binary, "-test.v", "-test.timeout", processtest.Patience.String())
 			out, err := p.ended()
 			passed, skipped := strings.Count(out, "--- PASS: "), strings.Count(out, "--- SKIP: ")
 			if err != nil || passed == 0 {

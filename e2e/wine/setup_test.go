@@ -21,6 +21,7 @@ import (
 
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -48,7 +49,8 @@ func (w *windows) newSetup(t *testing.T, folder string, change func(*setup, appt
 	}
 	host := w.address()
 	s := &setup{
-		t: t, w: w, folder: folder, config: folder + `\proxy.yaml`, proxy: free(t, host), admin: free(t, host), sandbox: sb,
+		t: t, w: w, folder: folder, config: folder + `\proxy.yaml`, sandbox: sb,
+		proxy: processtest.Free(t, host), admin: processtest.Free(t, host),
 	}
 	if err := os.MkdirAll(w.local(folder), 0o700); err != nil {
 		t.Fatal(err)
@@ -87,17 +89,6 @@ func (s *setup) change(edit func(apptest.Section)) {
 // address is one of loopback that nothing else here has, so that no two rows find the same port free.
 func (w *windows) address() string { return fmt.Sprintf("127.25.0.%d", w.given.Add(1)) }
 
-// free finds a port that nobody has at an address of loopback.
-func free(t *testing.T, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatalf("no port at %s: %v", host, err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // run starts the proxy and waits until it is ready.
 func (s *setup) run() *process {
 	s.t.Helper()
@@ -109,7 +100,7 @@ func (s *setup) run() *process {
 // ready waits for the proxy; running tells why it will not come.
 func (s *setup) ready(running func() error) {
 	s.t.Helper()
-	await(s.t, "the proxy is ready", func() error {
+	processtest.Await(s.t, "the proxy is ready", func() error {
 		if err := running(); err != nil {
 			return err
 		}
@@ -138,7 +129,7 @@ func (s *setup) get(url, header, value string) (apptest.Answer, error) {
 }
 
 func send(req *http.Request) (a apptest.Answer, err error) {
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: processtest.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return a, err
@@ -204,12 +195,12 @@ type slowCall struct {
 func (s *setup) slow() *slowCall {
 	s.t.Helper()
 	body := `{"status":"created","emailSubject":"an order"}`
-	conn, err := net.DialTimeout("tcp", s.proxy, patience)
+	conn, err := net.DialTimeout("tcp", s.proxy, processtest.Patience)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(processtest.Patience))
 	// 100 Continue tells that the proxy has begun to read the body.
 	_, err = fmt.Fprintf(conn, "POST /restapi/v2/accounts/1234567/envelopes HTTP/1.1\r\nHost: x\r\n"+
 		"X-DocuSign-Authentication: %s\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"+
@@ -243,8 +234,8 @@ func (c *slowCall) finish() {
 // stopping waits until the proxy takes no more calls.
 func (s *setup) stopping() {
 	s.t.Helper()
-	await(s.t, "the listener is closed", func() error {
-		c, err := net.DialTimeout("tcp", s.proxy, patience)
+	processtest.Await(s.t, "the listener is closed", func() error {
+		c, err := net.DialTimeout("tcp", s.proxy, processtest.Patience)
 		if err != nil {
 			return nil
 		}

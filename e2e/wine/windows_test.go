@@ -15,7 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // windows is what Wine makes of a folder, and the programs that the rows run there.
@@ -103,7 +104,7 @@ func (w *windows) install(t *testing.T) error {
 		}
 		_ = server.Wait() // it was killed
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), processtest.Patience)
 	defer cancel()
 	first := exec.CommandContext(ctx, w.loader, "cmd.exe", "/c", "ver")
 	first.Env = w.env
@@ -166,6 +167,3 @@ func (w *windows) compile(ctx context.Context) error {
 func (w *windows) local(path string) string {
 	return filepath.Join(w.drive, strings.ReplaceAll(strings.TrimPrefix(path, `C:\`), `\`, "/"))
 }
-
-// patience bounds every wait for something that must come, on a machine with much else to do.
-const patience = 60 * time.Second

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/sandbox/certs"
 )
@@ -65,7 +66,7 @@ func (d *docusign) open(t *testing.T) {
 	}
 	d.address = l.Addr().String()
 	quiet := log.New(discard{}, "", 0)
-	server := &http.Server{ReadHeaderTimeout: patience, ErrorLog: quiet, Handler: &httputil.ReverseProxy{
+	server := &http.Server{ReadHeaderTimeout: processtest.Patience, ErrorLog: quiet, Handler: &httputil.ReverseProxy{
 		ErrorLog:       quiet,
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "https", Host: r.In.Host}) },
 		ModifyResponse: d.slow,
@@ -186,7 +187,7 @@ func (d *docusign) served(r sandbox.Recorded) {
 // browser.
 func (d *docusign) approve(page, user string) (back string, err error) {
 	client := http.Client{
-		Timeout: patience,
+		Timeout: processtest.Patience,
 		Transport: &http.Transport{
 			DialContext: d.sandbox.Dial, TLSClientConfig: &tls.Config{RootCAs: d.sandbox.CertPool()}, DisableKeepAlives: true,
 		},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // The addresses from which the balancers speak to the replicas.
@@ -41,7 +43,7 @@ func (b *balancer) base() string { return "http://" + b.address }
 // only when no connection came about.
 func (f *fleet) haproxy() *balancer {
 	f.t.Helper()
-	b := &balancer{address: free(f.t, haproxyHost)}
+	b := &balancer{address: processtest.Free(f.t, haproxyHost)}
 	text := &strings.Builder{}
 	fmt.Fprintf(text, `defaults
   mode tcp
@@ -67,7 +69,7 @@ backend replicas
 	path := f.write("haproxy.cfg", []byte(text.String()))
 	b.process = newProcess(f.t, f.dir, "haproxy", f.s.haproxy, "-db", "-f", path)
 	b.start()
-	await(f.t, "haproxy listens", func() error { return listens(b.address) })
+	processtest.Await(f.t, "haproxy listens", func() error { return listens(b.address) })
 	return b
 }
 
@@ -75,7 +77,7 @@ backend replicas
 // connection to one replica and tells by PROXY v1.
 func (f *fleet) nginx() (calls, connections *balancer) {
 	f.t.Helper()
-	b, stream := &balancer{address: free(f.t, nginxHost)}, free(f.t, streamHost)
+	b, stream := &balancer{address: processtest.Free(f.t, nginxHost)}, processtest.Free(f.t, streamHost)
 	module := "" // where it is not part of the program
 	if path := "/usr/lib/nginx/modules/ngx_stream_module.so"; exists(path) {
 		module = "load_module " + path + ";"
@@ -107,7 +109,7 @@ stream {
 	path := f.write("nginx.conf", []byte(text.String()))
 	b.process = newProcess(f.t, f.dir, "nginx", f.s.nginx, "-p", f.dir, "-c", path)
 	b.start()
-	await(f.t, "nginx listens", func() error { return errors.Join(listens(b.address), listens(stream)) })
+	processtest.Await(f.t, "nginx listens", func() error { return errors.Join(listens(b.address), listens(stream)) })
 	return b, &balancer{process: b.process, address: stream}
 }
 

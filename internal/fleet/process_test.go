@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // process is a server that a test started.
@@ -91,31 +92,10 @@ func (p *process) stop() {
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(patience):
-		p.t.Errorf("%s did not stop within %s", p.name, patience)
+	case <-time.After(processtest.Patience):
+		p.t.Errorf("%s did not stop within %s", p.name, processtest.Patience)
 		p.kill()
 	}
-}
-
-// patience bounds every wait for something that must come, on a machine with much else to do.
-const patience = 60 * time.Second
-
-// errEnded: what is waited for will not come.
-var errEnded = errors.New("the process has ended")
-
-// await fails the test if it does not come true.
-func await(t *testing.T, what string, holds func() error) {
-	t.Helper()
-	var err error
-	for began := time.Now(); time.Since(began) < patience; time.Sleep(10 * time.Millisecond) {
-		if err = holds(); err == nil {
-			return
-		}
-		if errors.Is(err, errEnded) {
-			break
-		}
-	}
-	t.Fatalf("%s: not within %s: %v", what, patience, err)
 }
 
 // listens tells whether somebody takes connections there.
@@ -139,18 +119,6 @@ func answers(url string) error {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil
-}
-
-// free finds a port that nobody has at an address of loopback. Each server has an address of its own, so nobody else
-// takes it meanwhile.
-func free(t *testing.T, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatalf("no port at %s: %v", host, err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func readFile(name string) (string, error) {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -74,7 +75,7 @@ func newProgram(k kind, user, from string, base func() string) *program {
 		return c, err
 	}
 	return &program{kind: k, user: user, key: sandbox.GUIDKey, base: base, client: &http.Client{
-		Timeout: patience, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		Timeout: processtest.Patience, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
 	}}
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // redisServer is a real one that keeps what it answered over a kill.
@@ -24,7 +26,7 @@ type redisServer struct {
 
 func newRedisServer(t *testing.T, s *stage, dir, host string, more ...string) *redisServer {
 	t.Helper()
-	r := &redisServer{address: free(t, host)}
+	r := &redisServer{address: processtest.Free(t, host)}
 	_, port, err := net.SplitHostPort(r.address)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +45,7 @@ func newRedisServer(t *testing.T, s *stage, dir, host string, more ...string) *r
 func (r *redisServer) start() {
 	r.t.Helper()
 	r.process.start()
-	await(r.t, filepath.Base(r.log)+" answers", func() error {
+	processtest.Await(r.t, filepath.Base(r.log)+" answers", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		return r.client.Ping(ctx).Err()
@@ -82,14 +84,14 @@ func (f *fleet) newSentinelSet() *sentinelSet {
 	set := &sentinelSet{secondary: newRedisServer(f.t, f.s, f.dir, secondHost,
 		"--replicaof", host+" "+port, "--replica-announce-ip", secondHost)}
 	set.secondary.start()
-	await(f.t, "the secondary follows", func() error {
+	processtest.Await(f.t, "the secondary follows", func() error {
 		text, err := f.store.client.Info(f.t.Context(), "replication").Result()
 		if err == nil && !strings.Contains(text, "state=online") {
 			err = errors.New("it does not yet")
 		}
 		return err
 	})
-	set.address = free(f.t, "127.28.2.3")
+	set.address = processtest.Free(f.t, "127.28.2.3")
 	sentinelHost, sentinelPort, err := net.SplitHostPort(set.address)
 	if err != nil {
 		f.t.Fatal(err)
@@ -102,7 +104,7 @@ func (f *fleet) newSentinelSet() *sentinelSet {
 	p.start()
 	watch := goredis.NewSentinelClient(&goredis.Options{Addr: set.address, DisableIdentity: true})
 	f.t.Cleanup(func() { _ = watch.Close() })
-	await(f.t, "the sentinel knows both", func() error {
+	processtest.Await(f.t, "the sentinel knows both", func() error {
 		known, err := watch.Replicas(f.t.Context(), masterName).Result()
 		if err == nil && (len(known) != 1 || known[0]["flags"] != "slave" || known[0]["master-link-status"] != "ok") {
 			err = errors.New("it does not yet")

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -95,7 +96,7 @@ func killedWithTheTurn(t *testing.T, s *stage) string {
 	holder := newProgram(byHeader, "anna@example.com", "", to(f.replicas[0].proxy))
 	f.docusign.hold("/oauth/token")
 	go holder.list(context.WithoutCancel(t.Context())) // its end is that of its replica
-	await(t, "the grant was made and is not answered", f.docusign.heldIs(1))
+	processtest.Await(t, "the grant was made and is not answered", f.docusign.heldIs(1))
 	f.replicas[0].kill()
 	f.docusign.release()
 	began := time.Now()
@@ -123,7 +124,7 @@ func cutOffWithTheTurn(t *testing.T, s *stage) string {
 	f.docusign.hold("/oauth/token")
 	served := make(chan outcome, 1)
 	go func() { served <- holder.list(context.WithoutCancel(t.Context())) }()
-	await(t, "the grant was made and is not answered", f.docusign.heldIs(1))
+	processtest.Await(t, "the grant was made and is not answered", f.docusign.heldIs(1))
 	relays[0].setCut(true)
 	f.docusign.release()
 	f.allGood([]outcome{<-served})
@@ -149,7 +150,7 @@ func (d *docusign) heldIs(n int) func() error {
 
 // untilServed calls again after the pause that the proxy asks for, as a patient program does.
 func (p *program) untilServed(ctx context.Context) (o outcome) {
-	for began := time.Now(); time.Since(began) < 2*patience; {
+	for began := time.Now(); time.Since(began) < 2*processtest.Patience; {
 		o = p.list(ctx)
 		if o.status != http.StatusServiceUnavailable || o.header.Get("Retry-After") == "" {
 			return o
@@ -204,15 +205,15 @@ func codeGrant(list []map[string]any) {
 // logIn runs the command with which a user logs in, and is the user's browser.
 func (f *fleet) logIn(config, email string) {
 	f.t.Helper()
-	address := free(f.t, "127.28.5.1")
+	address := processtest.Free(f.t, "127.28.5.1")
 	f.docusign.sandbox.AddRedirectURI(sandbox.GUIDKey, "http://"+address+"/callback")
 	command := newProcess(f.t, f.dir, "login-"+email, f.s.binary, "login", "--config", config, "--user", email,
 		"--integration", "nightly-billing", "--listen", address)
 	command.start()
 	page := ""
-	await(f.t, "the page of the login of "+email, func() error {
+	processtest.Await(f.t, "the page of the login of "+email, func() error {
 		if !command.running() {
-			return fmt.Errorf("%w: %s", errEnded, command.output())
+			return fmt.Errorf("%w: %s", processtest.ErrEnded, command.output())
 		}
 		if page = regexp.MustCompile(`https://` + accountServer + `/oauth/auth\S+`).FindString(command.output()); page == "" {
 			return fmt.Errorf("it is not there: %s", command.output())
@@ -302,7 +303,7 @@ func (f *fleet) frozenWithTheTurn(emails []string) (recovered int) {
 		next := newProgram(byHeader, email, "", to(other.proxy))
 		second = append(second, func() outcome { return next.list(t.Context()) })
 	}
-	await(t, "the exchanges were made and are not answered", f.docusign.heldIs(len(emails)))
+	processtest.Await(t, "the exchanges were made and are not answered", f.docusign.heldIs(len(emails)))
 	holder.signal(syscall.SIGSTOP)
 	defer holder.signal(syscall.SIGCONT)
 	f.docusign.release()
@@ -315,7 +316,7 @@ func (f *fleet) frozenWithTheTurn(emails []string) (recovered int) {
 	for _, email := range emails {
 		for _, r := range f.replicas {
 			p := newProgram(byHeader, email, "", to(r.proxy))
-			await(t, email+" is served by "+r.name, func() error {
+			processtest.Await(t, email+" is served by "+r.name, func() error {
 				if o := p.list(t.Context()); !o.good() {
 					return fmt.Errorf("%v", o)
 				}

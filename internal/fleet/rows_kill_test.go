@@ -7,13 +7,15 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // killedUnderLoad ends one replica after the other while programs make envelopes.
 func killedUnderLoad(t *testing.T, s *stage) string {
 	f := s.start(t, plan{replicas: 3, config: balancers})
 	front := f.haproxy()
-	await(t, "a call goes through", func() error {
+	processtest.Await(t, "a call goes through", func() error {
 		if o := newProgram(byHeader, "anna@example.com", programNetwork+"9", front.base).list(t.Context()); !o.good() {
 			return fmt.Errorf("%v", o)
 		}
@@ -29,7 +31,7 @@ func killedUnderLoad(t *testing.T, s *stage) string {
 		kills++
 		time.Sleep(time.Second)
 		r.start()
-		await(t, r.name+" is ready again", r.isReady)
+		processtest.Await(t, r.name+" is ready again", r.isReady)
 	}
 	b := f.docusign.balance(l.end())
 	if b.lost+b.doubled > 0 || b.refused > 0 || b.acknowledged == 0 {
@@ -53,12 +55,12 @@ func killedBeforeTheAnswer(t *testing.T, s *stage) string {
 		p := newProgram(bySOAP, "anna@example.com", "", to(f.replicas[0].proxy))
 		go p.createBySOAP(context.WithoutCancel(t.Context()), serial(i), transaction) // it ends with its replica
 	}
-	await(t, "the envelopes were made and are not answered", f.docusign.heldIs(len(transactions)))
+	processtest.Await(t, "the envelopes were made and are not answered", f.docusign.heldIs(len(transactions)))
 	f.replicas[0].kill()
 	f.docusign.release()
 	for i, transaction := range transactions { // the lease of the killed one ends for both at the same time
 		again := newProgram(bySOAP, "anna@example.com", "", to(f.replicas[1+i].proxy))
-		await(t, "the retry at another replica is answered", func() error {
+		processtest.Await(t, "the retry at another replica is answered", func() error {
 			if o := again.createBySOAP(t.Context(), serial(i), transaction); !o.good() {
 				return fmt.Errorf("%v", o)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
@@ -109,7 +110,7 @@ func (f *fleet) process(config string) *replica {
 	name := strings.TrimSuffix(filepath.Base(config), ".yaml")
 	r.process = newProcess(f.t, f.dir, name, f.s.binary, "run", "--config", config)
 	r.start()
-	await(f.t, name+" is ready", r.isReady)
+	processtest.Await(f.t, name+" is ready", r.isReady)
 	return r
 }
 
@@ -132,7 +133,7 @@ func newerWriter(t *testing.T, s *stage) string {
 	}
 	newer := redis.Open(redis.Options{
 		Addresses: []string{f.store.address}, Namespace: namespace, Key: key, AccountServer: "https://" + accountServer,
-		Replica: "of a later version", Timeout: patience,
+		Replica: "of a later version", Timeout: processtest.Patience,
 	})
 	defer newer.Close()
 	if err := newer.Connect(t.Context()); err != nil {
@@ -162,7 +163,7 @@ func newerWriter(t *testing.T, s *stage) string {
 	for _, r := range f.replicas { // one after the other, as in an update
 		r.stop()
 		r.start()
-		await(t, r.name+" is ready", r.isReady)
+		processtest.Await(t, r.name+" is ready", r.isReady)
 		f.tokensWork([]*program{later})
 	}
 	kept := 0

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // storeKilled takes the store away under load and brings it back.
@@ -91,7 +93,7 @@ func (f *fleet) unknownIsRefused(r *replica) int {
 func (f *fleet) storeIsBack() (calls int) {
 	f.t.Helper()
 	for _, r := range f.replicas {
-		await(f.t, r.name+" has the store again", func() error {
+		processtest.Await(f.t, r.name+" has the store again", func() error {
 			calls++
 			if o := newProgram(byToken, bystander, "", to(r.proxy)).login(f.t.Context()); !o.good() {
 				return fmt.Errorf("%v", o)
@@ -242,7 +244,7 @@ func foreignStore(t *testing.T, s *stage) string {
 			}
 		}
 		for _, r := range f.replicas {
-			await(t, r.name+" does not believe a store that is "+what, func() error {
+			processtest.Await(t, r.name+" does not believe a store that is "+what, func() error {
 				p := newProgram(byToken, bystander, "", to(r.proxy))
 				if o := p.login(t.Context()); o.cause() != "store_unreachable" {
 					return fmt.Errorf("%v", o)

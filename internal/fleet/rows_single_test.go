@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // oneReplicaWithAFile is what most installations have: nothing of the shared store is in its way.
@@ -40,7 +42,7 @@ func countTokens(programs []*program) (n int) {
 func (f *fleet) awaitLedger(r *replica, want int) {
 	f.t.Helper()
 	got := -1
-	await(f.t, fmt.Sprintf("%s tells of %d calls", r.name, want), func() error {
+	processtest.Await(f.t, fmt.Sprintf("%s tells of %d calls", r.name, want), func() error {
 		n, err := r.ledger()
 		if err != nil {
 			return err
@@ -83,7 +85,7 @@ func realAddresses(t *testing.T, s *stage) string {
 	for name, b := range map[string]*balancer{
 		"HAProxy with PROXY v2": f.haproxy(), "nginx with X-Forwarded-For": calls, "nginx with PROXY v1": connections,
 	} {
-		await(t, name+" has found the replica", func() error {
+		processtest.Await(t, name+" has found the replica", func() error {
 			o := newProgram(byHeader, "anna@example.com", programNetwork+"9", b.base).list(t.Context())
 			if !o.good() {
 				return fmt.Errorf("%v", o)
@@ -96,7 +98,7 @@ func realAddresses(t *testing.T, s *stage) string {
 				t.Errorf("%s: %v", name, o)
 			}
 			want := fmt.Sprintf(`"client":"%s%d"`, programNetwork, i+10)
-			await(t, name+": a line of the log with "+want, func() error { return f.replicas[0].logged(want) })
+			processtest.Await(t, name+": a line of the log with "+want, func() error { return f.replicas[0].logged(want) })
 			seen++
 		}
 	}

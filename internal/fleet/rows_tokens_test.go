@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // usedAtOnce uses tokens at another replica as soon as they were issued, and revokes them.
@@ -65,7 +67,7 @@ func (f *fleet) revokedEverywhere(p *program) time.Duration {
 	began := time.Now()
 	for _, r := range f.replicas {
 		p.base = to(r.proxy)
-		await(t, "the token is dead at "+r.name, func() error {
+		processtest.Await(t, "the token is dead at "+r.name, func() error {
 			if o := p.list(t.Context()); o.status != http.StatusUnauthorized {
 				return fmt.Errorf("%v", o)
 			}

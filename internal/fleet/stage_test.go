@@ -19,6 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/processtest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -206,7 +207,7 @@ func (f *fleet) write(name string, text []byte) string {
 func (f *fleet) ready() {
 	f.t.Helper()
 	for _, r := range f.replicas {
-		await(f.t, r.name+" is ready", r.isReady)
+		processtest.Await(f.t, r.name+" is ready", r.isReady)
 	}
 }
 
@@ -249,8 +250,8 @@ type replica struct {
 
 func newReplica(f *fleet, number int, c section) *replica {
 	r := &replica{number: number}
-	r.proxy = free(f.t, fmt.Sprintf("127.28.0.%d", number+1))
-	r.admin = free(f.t, fmt.Sprintf("127.28.1.%d", number+1))
+	r.proxy = processtest.Free(f.t, fmt.Sprintf("127.28.0.%d", number+1))
+	r.admin = processtest.Free(f.t, fmt.Sprintf("127.28.1.%d", number+1))
 	name := fmt.Sprintf("replica-%d", number+1)
 	c["listen"] = section{"proxy": r.proxy, "admin": r.admin}
 	c["admin"] = section{"token_file": name + ".admin-token"}
@@ -294,7 +295,7 @@ func (f *fleet) storeFor(number int) section {
 
 func (r *replica) isReady() error {
 	if !r.running() {
-		return fmt.Errorf("%s: %w: %.500s", r.name, errEnded, r.output())
+		return fmt.Errorf("%s: %w: %.500s", r.name, processtest.ErrEnded, r.output())
 	}
 	return answers("http://" + r.admin + "/-/ready")
 }

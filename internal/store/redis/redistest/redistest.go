@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // Program is the server's.
@@ -80,24 +82,13 @@ func Start(t testing.TB, args ...string) *Server {
 	t.Cleanup(s.Kill)
 	var err error
 	for range 5 { // another process may take the free port
-		s.Addr = freeAddr(t)
+		s.Addr = processtest.Free(t, "127.0.0.1")
 		if err = s.start(); err == nil {
 			return s
 		}
 	}
 	t.Fatal(err)
 	return nil
-}
-
-// freeAddr is one that nobody listens on.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Port is that of Addr.
