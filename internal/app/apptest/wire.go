@@ -20,8 +20,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// WireLimit is how long a bare connection waits.
-const WireLimit = 10 * time.Second
+// WireLimit is how long a bare connection waits, on a machine with much else to do.
+const WireLimit = 30 * time.Second
 
 // Wire is a bare connection to the proxy, for what no Go client would send.
 type Wire struct {
