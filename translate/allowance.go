@@ -7,7 +7,8 @@ import (
 )
 
 // Allowance counts guesses over all replicas, those of a client at one user and all of a client. The error means that
-// they cannot be reached; then the counts of this process stand alone. The names are never told to the store in clear.
+// they cannot be reached while ctx lasts; then the counts of this process stand alone. The names are never told to the
+// store in clear.
 type Allowance interface {
 	// Take uses up one guess of the client at the user of that realm. It says how long to wait before it is checked;
 	// negative means that too many wait already, and that nothing was taken. spent: the client has failed so often that

@@ -1,12 +1,14 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -16,12 +18,15 @@ import (
 
 // systemStore is a certificate store that Windows keeps in the registry.
 type systemStore struct {
-	place uint32 // windows.CERT_SYSTEM_STORE_LOCAL_MACHINE, or …_CURRENT_USER
-	name  string
+	place   uint32 // windows.CERT_SYSTEM_STORE_LOCAL_MACHINE, or …_CURRENT_USER
+	name    string
+	refused string // store of the same place; what stands there is believed nowhere ("Untrusted Certificates")
 }
 
 // builtIn is the machine's store. The user's is left alone: neither services nor IIS read it.
-func builtIn() Store { return systemStore{windows.CERT_SYSTEM_STORE_LOCAL_MACHINE, "Root"} }
+func builtIn() Store {
+	return systemStore{windows.CERT_SYSTEM_STORE_LOCAL_MACHINE, "Root", "Disallowed"}
+}
 
 // Name implements Store.
 func (s systemStore) Name() string { return "Windows store " + s.path() }
@@ -34,8 +39,12 @@ func (s systemStore) path() string {
 	return `Cert:\LocalMachine\` + s.name
 }
 
-// Install plans to add the certificate; nothing if the store holds it already.
+// Install plans to add the certificate; nothing if the store holds it already. The error may be that somebody has the
+// machine refuse it.
 func (s systemStore) Install(_ context.Context, c *x509.Certificate) (Plan, error) {
+	if no, err := s.refusal(c); err != nil || no != (refusal{}) {
+		return nil, cmp.Or(err, fmt.Errorf("%s: %s", no.reason, no.remedy))
+	}
 	all, err := s.certificates()
 	if err != nil || slices.ContainsFunc(all, c.Equal) {
 		return nil, err
@@ -62,16 +71,35 @@ func (s systemStore) Uninstall(_ context.Context, c *x509.Certificate) (Plan, er
 
 // Trusts implements Store. Where the machine's store does not trust it, it looks into the user's.
 func (s systemStore) Trusts(ctx context.Context, c *x509.Certificate, now time.Time) (Verdict, error) {
+	if no, err := s.refusal(c); err != nil || no != (refusal{}) {
+		return Verdict{Store: s.path(), Reason: no.reason, Remedy: no.remedy}, err
+	}
 	all, err := s.certificates()
 	v := verdict(s.path(), all, c, now)
 	if err != nil || v.Trusted || s.place == windows.CERT_SYSTEM_STORE_CURRENT_USER {
 		return v, err
 	}
-	user, err := systemStore{windows.CERT_SYSTEM_STORE_CURRENT_USER, s.name}.Trusts(ctx, c, now)
+	user, err := systemStore{windows.CERT_SYSTEM_STORE_CURRENT_USER, s.name, s.refused}.Trusts(ctx, c, now)
 	if user.Trusted {
 		v.Reason += "; that of this user does, which neither services nor IIS read"
 	}
 	return v, err
+}
+
+// refusal says that programs refuse a certificate whatever other stores hold; empty if they do not.
+type refusal struct{ reason, remedy string }
+
+func (s systemStore) refusal(c *x509.Certificate) (refusal, error) {
+	refused := systemStore{place: s.place, name: s.refused}
+	all, err := refused.certificates()
+	if err != nil || !slices.ContainsFunc(all, c.Equal) {
+		return refusal{}, err
+	}
+	return refusal{
+		reason: refused.path() + " holds this certificate, so programs refuse it whatever other stores hold",
+		remedy: "ask who put it there; then, in PowerShell as administrator: Remove-Item '" + refused.path() + `\` +
+			strings.ReplaceAll(SHA1(c), ":", "") + "'",
+	}, nil
 }
 
 // certificates are all that the store holds. What Go cannot read is not ours and is passed over.

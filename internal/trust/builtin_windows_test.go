@@ -15,16 +15,21 @@ import (
 )
 
 // testStore is none that programs read, so that nothing on the machine comes to trust a certificate of these tests.
-const testStore = "docusign-auth-proxy test"
+const (
+	testStore    = "docusign-auth-proxy test"
+	refusedStore = testStore + " refused"
+)
 
 func forgetStores(t *testing.T) {
 	t.Helper()
 	for _, place := range []registry.Key{registry.CURRENT_USER, registry.LOCAL_MACHINE} {
-		for _, part := range []string{`\Certificates`, `\CRLs`, `\CTLs`, ""} {
-			const stores = `Software\Microsoft\SystemCertificates\`
-			err := registry.DeleteKey(place, stores+testStore+part)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-				t.Error(err)
+		for _, store := range []string{testStore, refusedStore} {
+			for _, part := range []string{`\Certificates`, `\CRLs`, `\CTLs`, ""} {
+				const stores = `Software\Microsoft\SystemCertificates\`
+				err := registry.DeleteKey(place, stores+store+part)
+				if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+					t.Error(err)
+				}
 			}
 		}
 	}
@@ -101,5 +106,30 @@ func TestWhatTheUserAloneTrustsIsTold(t *testing.T) {
 	v, err := machine.Trusts(t.Context(), c, day0)
 	if err != nil || v.Trusted || !strings.Contains(v.Reason, "this user does") || v.Store != `Cert:\LocalMachine\`+testStore {
 		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestACertificateThatTheMachineRefusesIsNotTrusted(t *testing.T) {
+	defer forgetStores(t)
+	c := newCA(t, authority.Spec{}).Certificate()
+	s, refused := trust.StoreOf(false, testStore), trust.StoreOf(false, refusedStore)
+	for _, install := range []trust.Store{s, refused} {
+		if err := perform(t, install.Install, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, err := s.Trusts(t.Context(), c, day0)
+	if err != nil || v.Trusted || !strings.Contains(v.Reason, refusedStore+" holds this certificate") ||
+		!strings.Contains(v.Remedy, `Remove-Item 'Cert:\CurrentUser\`+refusedStore+`\`) {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if _, err := s.Install(t.Context(), c); err == nil || !strings.Contains(err.Error(), v.Reason) {
+		t.Errorf("it is installed all the same: %v", err)
+	}
+	if err := errors.Join(perform(t, s.Uninstall, c), perform(t, refused.Uninstall, c)); err != nil {
+		t.Fatal(err)
+	}
+	if plan, err := s.Install(t.Context(), c); err != nil || len(plan) != 1 {
+		t.Errorf("it is refused no more, and still: %q, %v", plan.Steps(), err)
 	}
 }

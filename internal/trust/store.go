@@ -124,6 +124,7 @@ type Verdict struct {
 	Trusted bool   `json:"trusted"`
 	Store   string `json:"store"`
 	Reason  string `json:"reason"`
+	Remedy  string `json:"-"` // what has the store believe it; empty: Install
 }
 
 func verdict(store string, all []*x509.Certificate, c *x509.Certificate, now time.Time) Verdict {

@@ -164,7 +164,7 @@ func (o Trust) check(ctx context.Context, m *Machine, cert *x509.Certificate) er
 		NextStep string `json:"next_step,omitempty"`
 	}{CertFile: o.Cert, SHA256: trust.SHA256(cert), Verdict: v}
 	if !v.Trusted {
-		report.NextStep = o.command("--install")
+		report.NextStep = cmp.Or(v.Remedy, o.command("--install"))
 	}
 	if err := m.answer("verdict", report); err != nil || v.Trusted {
 		return err
