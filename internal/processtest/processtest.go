@@ -1,5 +1,5 @@
-// Package processtest is what tests need that start programs beside them: an address for each, and waits for what they
-// do. The tests of the command, of replicas, of the shared store and of the Windows build call it.
+// Package processtest is what tests need that start programs, or have some part work, beside them: an address for each,
+// and a wait for what they do.
 package processtest
 
 import (

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"docusign-auth-proxy/internal/observe/accesslog"
+	"docusign-auth-proxy/internal/processtest"
 )
 
 // A full disk costs lines, and nothing else: whoever logs goes on, and one line tells how many are missing.
@@ -40,9 +40,7 @@ func TestAFullDiskCostsLinesAndIsToldOnce(t *testing.T) {
 	if err := os.Truncate(path, 0); err != nil { // somebody makes room
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && w.Trouble() != nil; {
-		time.Sleep(20 * time.Millisecond)
-	}
+	processtest.Await(t, "the log is written again", w.Trouble)
 	text, err := os.ReadFile(path)
 	want := string(noteOf(w.Dropped()))
 	if err != nil || bytes.Count(text, []byte("dropped")) != 1 || !strings.HasSuffix(string(text), want) {
