@@ -139,31 +139,48 @@ func TestWithoutTheStoreEachReplicaCountsForItself(t *testing.T) {
 	}
 }
 
-// late is a store that never answers.
-type late struct{}
+// late is a store that never answers one of the two questions.
+type late struct{ take, give bool }
 
-func (late) Take(ctx context.Context, _ netip.Addr, _, _ string) (time.Duration, bool, error) {
-	<-ctx.Done()
-	return 0, false, ctx.Err()
+func (l late) Take(ctx context.Context, _ netip.Addr, _, _ string) (time.Duration, bool, error) {
+	return 0, false, lateIf(ctx, l.take)
 }
 
-func (late) Give(context.Context, netip.Addr, string, string, bool) error { return nil }
+func (l late) Give(ctx context.Context, _ netip.Addr, _, _ string, _ bool) error {
+	return lateIf(ctx, l.give)
+}
+
+func lateIf(ctx context.Context, late bool) error {
+	if late {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
 
 func TestAGuessDoesNotWaitForALateStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := testProver()
-		p.Share(late{})
-		for given, right := range map[string]bool{"right": true, "wrong": false} {
-			began := time.Now()
-			err := ask(p, guess("192.0.2.1", "anna", given, true))
-			if right && err != nil || !right && call.KindOf(err) != call.KindBadLogin {
-				t.Errorf("%s: %v", given, err)
-			}
-			if took := time.Since(began); took != allowanceTime {
-				t.Errorf("%s: the answer took %v, want %v", given, took, allowanceTime)
-			}
-		}
-	})
+	for name, c := range map[string]struct {
+		store        late
+		right, wrong time.Duration // until the answer
+	}{
+		"late in taking": {late{take: true}, allowanceTime, allowanceTime},
+		"late in giving": {late{give: true}, allowanceTime, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := testProver()
+				p.Share(c.store)
+				began := time.Now()
+				if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(began) != c.right {
+					t.Errorf("right: %v after %v, want %v", err, time.Since(began), c.right)
+				}
+				began = time.Now()
+				err := ask(p, guess("192.0.2.1", "anna", "wrong", true))
+				if call.KindOf(err) != call.KindBadLogin || time.Since(began) != c.wrong {
+					t.Errorf("wrong: %v after %v, want %v", err, time.Since(began), c.wrong)
+				}
+			})
+		})
+	}
 }
 
 // never fails the test of which a guess is counted.
